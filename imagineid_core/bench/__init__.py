@@ -1,0 +1,1 @@
+"""Measurements of our own code: one JSON object a command."""

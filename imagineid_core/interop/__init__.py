@@ -1,0 +1,1 @@
+"""Weights and files that others released, loaded into our modules."""

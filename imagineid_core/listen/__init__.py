@@ -1,0 +1,1 @@
+"""Progressive Audio Disentanglement: identity, content, emotion (Sec. 3.1)."""

@@ -1,0 +1,1 @@
+"""Head pose and blink: generated from audio, drawn, edited, stored."""

@@ -1,0 +1,1 @@
+"""Meshes to pixels: the mesh frame I_rd, masks, normals, depth (supplement Eq. 3)."""
