@@ -108,7 +108,8 @@ class Mesh:
 
     vertices: Float[Tensor, "batch vertices 3"]
     normals: Float[Tensor, "batch vertices 3"]
-    albedo: Float[Tensor, "batch vertices 3"]
+    albedo: Float[Tensor, "batch vertices 3"]  # RGB in [0, 1]
+    irradiance: Float[Tensor, "batch vertices 3"]  # light arriving per channel; colour = product
     triangles: Int[Tensor, "triangles 3"]
     landmarks: Int[Tensor, " landmarks"]
     mouth: Bool[Tensor, " vertices"]
