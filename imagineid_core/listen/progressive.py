@@ -6,7 +6,7 @@ windows overlap and are cross-faded. Time is linear in length. Knows nothing abo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -22,6 +22,7 @@ Progress = Callable[[int, int], None]  # frames done, frames in all
 Result = TypeVar("Result")
 
 
+@runtime_checkable
 class Frames(Protocol):
     """Rows by frame: a tensor, or `audio.features.MelWindows`, which cuts them when asked."""
 
@@ -38,11 +39,14 @@ class Windowing:
     batch: int = 16  # windows computed at once; bounds memory, does not change results
 
 
+PAPER_WINDOWS = Windowing()
+
+
 def listen_identity(
     net: IdentityNet,
     windows: Frames,
     *,
-    windowing: Windowing = Windowing(),
+    windowing: Windowing = PAPER_WINDOWS,
     on_progress: Progress | None = None,
 ) -> Identity:
     """Eq. 1-2 pooled over the whole clip: theta_id averages frames, alpha-hat averages windows.
@@ -69,7 +73,7 @@ def listen_content(
     windows: Frames,
     shape: Float[Tensor, "batch=1 shape"],
     *,
-    windowing: Windowing = Windowing(),
+    windowing: Windowing = PAPER_WINDOWS,
     on_progress: Progress | None = None,
 ) -> Content:
     """Eq. 4-5: linguistic features of every frame, then the lip expression they decode to."""
@@ -87,7 +91,7 @@ def listen_emotion(
     shape: Float[Tensor, "batch=1 shape"],
     *,
     style_frames: int | None = None,
-    windowing: Windowing = Windowing(),
+    windowing: Windowing = PAPER_WINDOWS,
     on_progress: Progress | None = None,
 ) -> Emotion:
     """Eq. 6-7: one style for the clip, or a track that follows it over `style_frames` frames.
@@ -112,7 +116,7 @@ def emotion_from_style(
     content: Content,
     shape: Float[Tensor, "batch=1 shape"],
     *,
-    windowing: Windowing = Windowing(),
+    windowing: Windowing = PAPER_WINDOWS,
     on_progress: Progress | None = None,
 ) -> Emotion:
     """Eq. 7 alone: full expression for a given style, linguistic features and shape."""
@@ -143,7 +147,7 @@ def over_windows(
     function: Callable[..., Tensor],
     net: nn.Module,
     sequences: Sequence[Frames],
-    *conditions: Float[Tensor, "batch=1 dim"],
+    *conditions: Float[Tensor, "batch=1 _"],
     windowing: Windowing,
     on_progress: Progress | None = None,
 ) -> Float[Tensor, "frames dim"]:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True, kw_only=True)
 class ListenConfig:
-    """Sizes of one listening network: the paper's; `hidden_width` (4 x width) and dropout are ours."""
+    """Sizes of one network, the paper's; `hidden_width` (4 x width) and dropout are ours."""
 
     window_dim: int = 1280  # mel window of one frame
     shape_dim: int = 80  # alpha
