@@ -53,15 +53,17 @@ def middle_of(frame: int, fps: Fraction) -> Fraction:
 
 
 def window_starts(num_frames: int, fps: Fraction) -> list[int]:
-    """First mel step of each frame's window, the window centred on the middle of the frame.
+    """First mel step of each frame's window."""
+    return [window_start(frame, fps) for frame in range(num_frames)]
+
+
+def window_start(frame: int, fps: Fraction) -> int:
+    """The window is centred on the middle of the frame.
 
     At 25 fps this is SadTalker's int(80 * (i - 2) / 25). Starts may be negative: the reader clamps
     steps before and after the clip.
     """
-    return [
-        trunc((middle_of(frame, fps) - _HALF_WINDOW) * MEL_STEPS_PER_SECOND)
-        for frame in range(num_frames)
-    ]
+    return trunc((middle_of(frame, fps) - _HALF_WINDOW) * MEL_STEPS_PER_SECOND)
 
 
 def wav2lip_window_starts(num_steps: int, fps: Fraction) -> list[int]:

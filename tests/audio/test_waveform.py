@@ -30,9 +30,9 @@ from tests.sounds import (
         ("a.flac", FLAC, 44_100, 2, False, 1e-3),
         ("a.mp3", MP3, 44_100, 2, False, 2e-2),  # lossy: a hundredth of full scale
         ("a.ogg", OPUS, 48_000, 2, False, 5e-2),
-        ("a.m4a", AAC, 44_100, 2, False, 2e-2),
+        ("a.m4a", AAC, 44_100, 2, False, 5e-2),
         ("a.mkv", OPUS, 48_000, 1, True, 5e-2),
-        ("a.mp4", AAC, 48_000, 2, True, 2e-2),
+        ("a.mp4", AAC, 48_000, 2, True, 5e-2),
         ("имя с пробелом é.wav", PCM, 22_050, 1, False, 1e-3),
     ],
 )
@@ -77,7 +77,7 @@ def test_sound_is_trimmed_to_the_video_or_its_last_frame_completed():
 
 
 def test_padding_behind_the_declared_end_of_an_mp4_is_not_sound(tmp_path):
-    """AAC codes whole frames of 1024: an m4a of 3.0 s decoded to 3.019 s, half a video frame more."""
+    """AAC codes whole frames of 1024: an m4a of 3.0 s decoded to 3.019 s, half a frame too long."""
     path = write_sound(tmp_path / "a.m4a", tone(3.0, 44_100), 44_100, AAC)
     assert sum(chunk.shape[1] for chunk in decode_sound(path)) == 3 * 44_100
 

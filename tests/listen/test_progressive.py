@@ -70,7 +70,7 @@ def test_a_clip_of_one_window_is_the_papers_forward_pass(num_frames):
 
 @pytest.mark.parametrize("num_frames", [33, 75, 200])
 def test_first_and_last_frames_of_a_joined_clip_equal_those_of_its_end_windows_alone(num_frames):
-    """The first window alone owns frames 0-23, the last one its frames after the previous window."""
+    """The first window alone owns frames 0-23, the last one those after the previous window."""
     clip = frames(num_frames)
     joined = over_windows(PAD.content.encode, PAD.content, [clip], windowing=Windowing())
     with torch.no_grad():
