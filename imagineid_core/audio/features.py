@@ -22,7 +22,7 @@ _FFT, _HOP = 800, 200  # samples
 _PRE_EMPHASIS = 0.97
 _LOWEST, _HIGHEST = 55.0, 7600.0  # Hz
 _FLOOR, _REFERENCE_DB, _RANGE_DB, _MAX = 1e-5, 20.0, 100.0, 4.0
-_BLOCK_STEPS = 4096  # mel steps at a time: 50 s of sound, 30 MB of spectrum
+_BLOCK_STEPS = 1024  # mel steps at a time: 13 s of sound, 7 MB of spectrum
 
 
 class MelWindows:
@@ -61,13 +61,23 @@ def mel_windows(speech: Speech) -> MelWindows:
 
 def mel_spectrogram(waveform: Float[Tensor, " samples"]) -> Float[Tensor, "mels=80 steps"]:
     """Mel of mono 16 kHz sound in [-4, 4]: 80 steps a second, step k centred on sample 200 k."""
-    num_steps = 1 + waveform.shape[0] // _HOP
-    sound = np.pad(_pre_emphasised(waveform.cpu().numpy()), _FFT // 2)
-    blocks = [
-        _mel_block(sound[first * _HOP : (min(first + _BLOCK_STEPS, num_steps) - 1) * _HOP + _FFT])
-        for first in range(0, num_steps, _BLOCK_STEPS)
-    ]
-    return torch.from_numpy(np.concatenate(blocks, axis=1))
+    sound = waveform.cpu().numpy()
+    num_steps = 1 + len(sound) // _HOP
+    mel = np.empty((NUM_MELS, num_steps), np.float32)
+    for first in range(0, num_steps, _BLOCK_STEPS):
+        stop = min(first + _BLOCK_STEPS, num_steps)
+        mel[:, first:stop] = _mel_block(_centred(sound, first, stop))
+    return torch.from_numpy(mel)
+
+
+def _centred(sound: np.ndarray, first: int, stop: int) -> np.ndarray:
+    """Pre-emphasised samples under steps `first` to `stop`, zeros beyond the clip."""
+    start, end = first * _HOP - _FFT // 2, (stop - 1) * _HOP + _FFT // 2
+    inside = sound[max(0, start - 1) : max(0, end)].astype(np.float64)  # one more to look back at
+    before = inside[:-1] if start > 0 else np.concatenate([[0.0], inside[:-1]])
+    emphasised = inside[len(inside) - len(before) :] - _PRE_EMPHASIS * before
+    missing = max(0, -start)
+    return np.pad(emphasised, (missing, end - start - missing - len(emphasised)))
 
 
 def _mel_block(sound: np.ndarray) -> np.ndarray:
@@ -75,13 +85,7 @@ def _mel_block(sound: np.ndarray) -> np.ndarray:
 
     spectrum = np.abs(librosa.stft(sound, n_fft=_FFT, hop_length=_HOP, center=False))
     decibel = 20 * np.log10(np.maximum(_FLOOR, _mel_basis() @ spectrum)) - _REFERENCE_DB
-    scaled = 2 * _MAX * (decibel + _RANGE_DB) / _RANGE_DB - _MAX
-    return np.clip(scaled, -_MAX, _MAX).astype(np.float32)
-
-
-def _pre_emphasised(sound: np.ndarray) -> np.ndarray:
-    sound = sound.astype(np.float64)
-    return sound - _PRE_EMPHASIS * np.concatenate([[0.0], sound[:-1]])
+    return np.clip(2 * _MAX * (decibel + _RANGE_DB) / _RANGE_DB - _MAX, -_MAX, _MAX)
 
 
 @lru_cache(maxsize=1)

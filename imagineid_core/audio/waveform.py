@@ -4,6 +4,7 @@ Channels are averaged; soxr resamples in chunks, so a file and the same sound as
 same speech. Knows nothing about mel or networks.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from os import PathLike
@@ -61,7 +62,9 @@ def _speech_from_chunks(
     chunks: Iterable[Chunk], sample_rate: int, fps: Fraction, *, name: str
 ) -> Speech:
     counter = _Counted(chunks, sample_rate, name)
-    pieces = list(_resampled((chunk.mean(axis=0) for chunk in counter), sample_rate))
+    pieces = array("f")
+    for piece in _resampled((chunk.mean(axis=0) for chunk in counter), sample_rate):
+        pieces.frombytes(np.ascontiguousarray(piece, np.float32).tobytes())
     num_samples = counter.num_samples
     if num_samples * fps < sample_rate:
         raise InputError(
@@ -69,7 +72,8 @@ def _speech_from_chunks(
             f"{float(fps):g} fps needs {float(1 / fps):.3g} s. Use a longer clip."
         )
     num_frames = count_frames(num_samples, sample_rate, fps)
-    waveform = fit_to_frames(torch.from_numpy(np.concatenate(pieces)), num_frames, SAMPLE_RATE, fps)
+    heard = torch.frombuffer(pieces, dtype=torch.float32)
+    waveform = fit_to_frames(heard, num_frames, SAMPLE_RATE, fps)
     return Speech(waveform=waveform, fps=fps, num_frames=num_frames)
 
 
