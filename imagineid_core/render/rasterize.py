@@ -50,7 +50,7 @@ def rasterize(
     Gradients reach `screen` through barycentrics and depth. The choice of triangle is a step
     function and has none: silhouettes do not pull on vertices. The choice is made in float32.
     """
-    _check(screen, triangles, height, width, near, far)
+    check_rasterizer_input(screen, triangles, height, width, near, far)
     with torch.no_grad():
         triangle = _nearest_triangles(
             screen.float(), triangles, height, width, near, far, cull_back_faces
@@ -181,7 +181,7 @@ def _positions(
     )
 
 
-def _check(
+def check_rasterizer_input(
     screen: Tensor, triangles: Tensor, height: int, width: int, near: float, far: float
 ) -> None:
     if height < 1 or width < 1:
