@@ -63,6 +63,18 @@ class MotionTrack:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Performance:
+    """What a face does in a clip and whose face it is; None where no network told."""
+
+    shape: Float[Tensor, " shape"] | None  # alpha
+    semantics: Float[Tensor, " semantics"] | None  # theta_id
+    style: Float[Tensor, "spans style"] | None  # theta_e, one row or one a frame at 25 fps
+    lip_expression: Float[Tensor, "frames expression"] | None  # l
+    expression: Float[Tensor, "frames expression"]  # beta
+    motion: MotionTrack
+
+
+@dataclass(frozen=True, kw_only=True)
 class FaceCoefficients:
     """3DMM coefficients, one row a frame: alpha, beta, delta, gamma, p (supplement Eq. 1).
 

@@ -50,6 +50,13 @@ def speech_from_waveform(
     return _speech_from_chunks(chunks, sample_rate, as_fps(fps), name="Waveform")
 
 
+def speech_at(speech: Speech, fps: Fraction) -> Speech:
+    """The same sound cut into frames of another rate; at least one frame."""
+    num_frames = max(1, count_frames(len(speech.waveform), SAMPLE_RATE, fps))
+    waveform = fit_to_frames(speech.waveform, num_frames, SAMPLE_RATE, fps)
+    return Speech(waveform=waveform, fps=fps, num_frames=num_frames)
+
+
 def fit_to_frames(
     waveform: Float[Tensor, "*channels samples"], num_frames: int, sample_rate: int, fps: Fraction
 ) -> Float[Tensor, "*channels fitted"]:

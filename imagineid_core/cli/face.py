@@ -1,0 +1,7 @@
+"""`imagineid face`."""
+
+from typing import Any
+
+
+def add_commands(commands: Any) -> None:
+    pass

@@ -1,0 +1,140 @@
+"""The order of the stages: a voice becomes a performance, frame by frame (Fig. 2, Listening).
+
+Networks hear at the paper's 25 fps; other frame rates are interpolated from that. Knows which stage
+comes after which, and nothing about how any of them works.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from imagineid_core.audio.features import mel_windows
+from imagineid_core.audio.waveform import speech_at
+from imagineid_core.errors import InputError
+from imagineid_core.listen.pad import Pad, listen
+from imagineid_core.motion.blink import BlinkConfig, blink_curve
+from imagineid_core.motion.keyframes import interpolate
+from imagineid_core.motion.track import cut, retime, still_track
+from imagineid_core.values import PAPER_FPS, MotionTrack, Performance, Speech
+
+Progress = Callable[[str, int, int], None]  # stage, frames done, frames in all
+
+
+def perform(
+    speech: Speech,
+    pad: Pad,
+    *,
+    seed: int,
+    motion: MotionTrack | None = None,
+    style_seconds: float | None = None,
+    on_progress: Progress | None = None,
+) -> Performance:
+    """Listen with PAD. Without a `motion` the head is still and blinks at random by `seed`."""
+    heard_at = speech_at(speech, PAPER_FPS)
+    heard = listen(
+        pad,
+        mel_windows(heard_at),
+        style_frames=_style_frames(style_seconds),
+        on_progress=on_progress,
+    )
+    return _timed(
+        Performance(
+            shape=heard.identity.shape[0],
+            semantics=heard.identity.semantics[0],
+            style=heard.emotion.style[0],
+            lip_expression=heard.content.lip_expression[0],
+            expression=heard.emotion.expression[0],
+            motion=still_and_blinking(heard_at, seed),
+        ),
+        speech,
+        motion,
+    )
+
+
+def hear_windows(speech: Speech) -> Float[Tensor, "frames mels steps"]:
+    """All windows of a voice at 25 fps as pictures, for networks that read them so."""
+    heard_at = speech_at(speech, PAPER_FPS)
+    return mel_windows(heard_at).images(0, heard_at.num_frames)
+
+
+def performance_from(
+    speech: Speech,
+    expression: Float[Tensor, "frames expression"],
+    motion: MotionTrack,
+    *,
+    drawn: MotionTrack | None = None,
+) -> Performance:
+    """What another listener heard at 25 fps (SadTalker's, say): no identity, no parts."""
+    heard = Performance(
+        shape=None,
+        semantics=None,
+        style=None,
+        lip_expression=None,
+        expression=expression,
+        motion=motion,
+    )
+    return _timed(heard, speech, drawn)
+
+
+def still_and_blinking(speech: Speech, seed: int) -> MotionTrack:
+    """A head that looks into the camera and blinks now and then."""
+    generator = torch.Generator().manual_seed(seed)
+    blink = blink_curve(speech.num_frames, speech.fps, generator, BlinkConfig())
+    return replace(still_track(speech.num_frames, speech.fps), blink=blink)
+
+
+def _style_frames(seconds: float | None) -> int | None:
+    if seconds is None:
+        return None
+    if not 0 < seconds < float("inf"):
+        raise InputError(
+            f"style_seconds is {seconds:g} but must be a positive number of seconds. "
+            "Leave it out for one style in the whole clip."
+        )
+    return max(1, round(seconds * PAPER_FPS))
+
+
+def _timed(performance: Performance, speech: Speech, motion: MotionTrack | None) -> Performance:
+    """Every track at the speech's own frame rate and length; a given `motion` replaces the own."""
+    own = performance.motion if motion is None else motion
+    lip = performance.lip_expression
+    return replace(
+        performance,
+        expression=_at(performance.expression, speech.fps, speech.num_frames),
+        lip_expression=None if lip is None else _at(lip, speech.fps, speech.num_frames),
+        motion=_motion_at(own, speech, given=motion is not None),
+    )
+
+
+def _at(
+    values: Float[Tensor, "frames dim"], fps: Fraction, num_frames: int
+) -> Float[Tensor, "timed dim"]:
+    if fps == PAPER_FPS and len(values) == num_frames:
+        return values
+    step = PAPER_FPS / fps
+    return interpolate(
+        [float(frame) for frame in range(len(values))],
+        values,
+        [float(frame * step) for frame in range(num_frames)],
+    )
+
+
+def _motion_at(motion: MotionTrack, speech: Speech, *, given: bool) -> MotionTrack:
+    timed = retime(motion, speech.fps)
+    missing = speech.num_frames - len(timed.pose)
+    if missing > 0:
+        if given and missing > 1:
+            raise InputError(
+                f"the motion track lasts {float(len(timed.pose) / timed.fps):.2f} s but the voice "
+                f"{float(speech.num_frames / speech.fps):.2f} s. Stretch the track or draw more."
+            )
+        timed = replace(
+            timed,
+            pose=torch.cat([timed.pose, timed.pose[-1:].expand(missing, -1)]),
+            blink=torch.cat([timed.blink, timed.blink[-1:].expand(missing)]),
+        )
+    return cut(timed, 0, speech.num_frames)
