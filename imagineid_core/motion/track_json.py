@@ -83,22 +83,22 @@ def from_json(text: str) -> MotionTrack:
             f"num_frames is {num_frames!r} in the motion JSON. Give a whole number, 0 or more."
         )
     if "keyframes" in body:
-        return track_from_keyframes(document["keyframes"], num_frames, fps)
+        keys = document["keyframes"]
+        if not isinstance(keys, list):
+            raise InputError(f"'keyframes' is {str(keys)[:60]} but must be a list. Give [...].")
+        keys = [_object(key, f"keyframe {index}") for index, key in enumerate(keys)]
+        return track_from_keyframes(keys, num_frames, fps)
     return _track_from_frames(document["frames"], num_frames, fps)
 
 
 def track_from_keyframes(
-    keyframes: Sequence[Mapping[str, float]], num_frames: int, fps: Fraction
+    keyframes: Sequence[Mapping[str, Any]], num_frames: int, fps: Fraction
 ) -> MotionTrack:
     """A smooth track through sparse keys; a channel that no key names stays at zero.
 
     `keyframes`: {"time_seconds": ..., and any of CHANNELS}, in rising time. Before its first and
     after its last key a channel holds. Keys after the end of the track shape what leads to them.
     """
-    if not isinstance(keyframes, Sequence) or isinstance(keyframes, str):
-        raise InputError(
-            f"keyframes is {str(keyframes)[:60]} but must be a list. Give a list of keys."
-        )
     keys = [_keyframe(key, index) for index, key in enumerate(keyframes)]
     times = [key[TIME] for key in keys]
     for index in range(1, len(times)):
@@ -158,9 +158,8 @@ def _track(rows: Float[Tensor, "frames channels=7"], fps: Fraction) -> MotionTra
     return MotionTrack(pose=inside[:, :6].contiguous(), blink=inside[:, 6].contiguous(), fps=fps)
 
 
-def _keyframe(key: Any, index: int) -> dict[str, float]:
+def _keyframe(key: Mapping[str, Any], index: int) -> dict[str, float]:
     place = f"keyframe {index}"
-    key = _object(key, place)
     _refuse_unknown(key, {TIME, *CHANNELS}, place)
     if TIME not in key:
         raise InputError(f"{place} has no '{TIME}': {str(key)[:80]}. Give its time in seconds.")
