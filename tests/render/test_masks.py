@@ -15,12 +15,12 @@ def square() -> tuple[torch.Tensor, torch.Tensor]:
     return corners[None], torch.tensor([[0, 2, 1], [1, 2, 3]])
 
 
-def test_a_region_is_where_all_three_corners_belong_to_it():
+def test_the_border_of_a_region_runs_midway_between_vertices():
     screen, triangles = square()
     fragments = rasterize(screen, triangles, 4, 5)
     mask = region_mask(torch.tensor([True, True, True, False]), triangles, fragments)
     expected = torch.tensor(
-        [[1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [1, 0, 0, 0, 0]], dtype=torch.float32
+        [[1, 1, 1, 1, 0], [1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]], dtype=torch.float32
     )
     assert mask.equal(expected[None, None])
 
