@@ -1,0 +1,264 @@
+"""Skin, lips, brows, eyes and teeth as colour: a mean, and named directions round it.
+
+Albedo holds painted shade where light hardly reaches (inside the mouth, nostrils, under the chin,
+in the orbit), in the same share for every skin. One unit of a direction is one standard deviation;
+the tone runs continuously through the range of human skin. Knows nothing about who has which.
+"""
+
+import numpy as np
+
+from imagineid_core.face.open_face import eyes, mouth, skull
+from imagineid_core.face.open_face.fields import bump, on_both_sides, rise, scattered, waves
+from imagineid_core.face.open_face.rest import RestFace
+
+SKIN = np.array([0.655, 0.485, 0.400])
+_TONE = np.array([0.118, 0.122, 0.116])  # one unit lighter
+_LIP_SHIFT = np.array([-0.045, -0.140, -0.105])
+_INNER_LIP = np.array([0.46, 0.20, 0.20])
+_THROAT = np.array([0.085, 0.030, 0.030])
+_CONJUNCTIVA = np.array([0.62, 0.36, 0.33])
+_SCLERA = np.array([0.86, 0.85, 0.84])
+_IRIS = np.array([0.335, 0.325, 0.315])
+_PUPIL = np.array([0.035, 0.030, 0.030])
+_TOOTH = np.array([0.90, 0.87, 0.80])
+_GUM = np.array([0.58, 0.29, 0.28])
+_TONGUE = np.array([0.62, 0.31, 0.31])
+_BROW = np.array([0.25, 0.19, 0.15])
+_LASH = np.array([0.14, 0.10, 0.09])
+_SMALL = 0.0035  # the first of the small smooth colour fields
+
+
+def mean_albedo(face: RestFace) -> np.ndarray:
+    """RGB in [0, 1] by vertex, under white light."""
+    lips, lash = _lip_weight(face)[:, None], _lash_weight(face)[:, None]
+    brow = _brow_weights(face)[0][:, None]
+    mean = np.broadcast_to(SKIN, face.vertices.shape) + lips * _LIP_SHIFT
+    mean = mean + _warmth(face)[:, None] * np.array([0.030, -0.020, -0.022])
+    mean = mean * (1 - brow) + brow * _BROW
+    mean = mean * (1 - lash) + lash * _LASH
+    mean = mean * _painted_shade(face)[:, None]
+    _paint_inside(mean, face)
+    return np.clip(mean, 0.0, 1.0)
+
+
+def named_fields(face: RestFace) -> dict[str, np.ndarray]:
+    """Change of albedo [vertex, 3] of one unit, by name."""
+    shade = _painted_shade(face)
+    bare = shade * _bare_skin(face)
+    lips = _lip_weight(face) * shade
+    brow, brow_edge = _brow_weights(face)
+    enamel = np.zeros(len(face.vertices))
+    enamel[face.teeth] = (face.teeth_share <= 1) & (face.teeth_share >= 0)
+    painted = {
+        "skin_tone": (bare, _TONE),
+        "skin_warmth": (bare, (0.007, 0.001, -0.010)),
+        "skin_redness": (bare, (0.005, -0.007, -0.004)),
+        "lip_colour": (lips, (0.014, -0.022, -0.015)),
+        "lip_tone": (lips, (-0.028, -0.022, -0.019)),
+        "brow_tone": (brow * shade, (-0.060, -0.050, -0.042)),
+        "brow_thickness": (brow_edge * shade, (-0.075, -0.060, -0.050)),
+        "blush": (_blush(face) * shade, (0.010, -0.020, -0.014)),
+        "freckles": (_freckles(face) * bare, (-0.022, -0.026, -0.024)),
+        "under_eye": (_under_eye(face) * shade, (-0.024, -0.026, -0.018)),
+        "stubble": (_stubble(face) * shade, (-0.020, -0.016, -0.012)),
+        "tooth_colour": (enamel, (-0.012, -0.025, -0.050)),
+    }
+    iris = _iris_weight(face)
+    painted |= {
+        "iris_blue": (iris, (-0.012, 0.048, 0.100)),
+        "iris_green": (iris, (-0.014, 0.022, -0.016)),
+        "iris_light": (iris, (0.062, 0.056, 0.050)),
+    }
+    return {name: weight[:, None] * np.array(colour) for name, (weight, colour) in painted.items()}
+
+
+def smooth_fields(face: RestFace, count: int) -> dict[str, np.ndarray]:
+    """Soft patches of colour on the skin."""
+    bare = _painted_shade(face) * _bare_skin(face)
+    fields = {}
+    for index in range(count):
+        pattern = waves(face.vertices, index + 300, 0.9, 0.25) * bare
+        colour = scattered(index + 400, 3) - 0.5
+        colour = 0.5 + 0.5 * colour if index % 2 else colour  # half of them lighten and darken
+        amount = _SMALL / np.sqrt(1 + index / 10)
+        fields[f"smooth_{index}"] = amount * pattern[:, None] * colour / np.linalg.norm(colour)
+    return fields
+
+
+def _bare_skin(face: RestFace) -> np.ndarray:
+    """Skin that brows and lashes do not hide."""
+    return _skin_weight(face) * (1 - _brow_weights(face)[0]) * (1 - _lash_weight(face))
+
+
+def _skin_weight(face: RestFace) -> np.ndarray:
+    weight = np.ones(len(face.vertices))
+    for part in (*face.eyeballs, face.teeth, face.tongue):
+        weight[part] = 0.0
+    number = np.arange(len(face.skin.mouth))
+    weight[face.skin.mouth] = rise(number, mouth.CONTACT_LOOP + 1, mouth.CONTACT_LOOP - 1)[:, None]
+    for patch in face.skin.eyes:
+        weight[patch[eyes.MARGIN_LOOP + 1 :]] = 0.0
+    return weight
+
+
+def _lip_weight(face: RestFace) -> np.ndarray:
+    """1 on the red of the lips; its border is one loop wide."""
+    number = np.arange(len(face.skin.mouth))
+    share = np.interp(number, [4.4, 5.6, 10, 11], [0.0, 1.0, 1.0, 0.0])
+    weight = np.zeros(len(face.vertices))
+    weight[face.skin.mouth] = share[:, None]
+    return weight
+
+
+def _brow_weights(face: RestFace) -> tuple[np.ndarray, np.ndarray]:
+    """(hair, where thicker brows would have hair): tapered arcs along the ridge."""
+    points = face.vertices
+    x = np.abs(points[:, 0])
+    along = np.clip((x - 0.085) / 0.40, 0, 1)
+    arc = 0.425 + 0.060 * np.sin(np.pi * (0.12 + 0.75 * along)) - 0.012 * along
+    half = 0.030 * (1 - 0.55 * along**1.5)
+    away = np.abs(points[:, 1] - arc) / half
+    ends = rise(x, 0.075, 0.115) * rise(x, 0.50, 0.42) * rise(points[:, 2], -0.25, -0.05)
+    hair = 0.88 * rise(away, 1.45, 0.45) * ends
+    edge = np.exp(-(((away - 1.25) / 0.5) ** 2)) * ends
+    return hair, edge
+
+
+def _lash_weight(face: RestFace) -> np.ndarray:
+    """A dark edge on the upper lid, faint on the lower: it draws the eye, open or shut."""
+    weight = np.zeros(len(face.vertices))
+    height = np.sin(eyes.lid_angles())
+    upper, lower = np.maximum(height, 0) ** 0.5, np.maximum(-height, 0) ** 0.5
+    for patch in face.skin.eyes:
+        right = patch is face.skin.eyes[1]
+        turn = slice(None) if right else _mirror_order(patch.shape[1])
+        weight[patch[eyes.MARGIN_LOOP]] = (0.92 * upper + 0.42 * lower)[turn]
+        weight[patch[eyes.MARGIN_LOOP - 1]] = (0.35 * upper + 0.08 * lower)[turn]
+    return weight
+
+
+def _mirror_order(num_around: int) -> np.ndarray:
+    return (num_around // 2 - np.arange(num_around)) % num_around
+
+
+def _painted_shade(face: RestFace) -> np.ndarray:
+    """Share of the sky each vertex sees, by eye: 1 in the open."""
+    points = face.vertices
+    z = points[:, 2]
+    shade = np.ones(len(points))
+    nostril = on_both_sides(points, (0.060, -0.120, 0.40), (0.022, 0.020, 0.05))
+    shade *= 1 - 0.78 * np.minimum(nostril, 1)
+    shade *= 1 - 0.16 * bump(points, (0.0, -0.155, 0.30), (0.13, 0.030, 0.08))
+    shade *= 1 - 0.20 * on_both_sides(points, (0.182, -0.075), (0.020, 0.050)) * rise(z, 0, 0.15)
+    shade *= 1 - 0.20 * on_both_sides(points, (0.175, 0.33), (0.060, 0.060)) * rise(z, -0.1, 0.1)
+    shade *= 1 - 0.14 * on_both_sides(points, (0.32, 0.385), (0.15, 0.022)) * rise(z, -0.1, 0.1)
+    shade *= 1 - 0.12 * bump(points, (0.0, -0.52), (0.13, 0.030)) * rise(z, 0, 0.2)
+    under_chin = rise(points[:, 1], -0.72, -0.95) * rise(points[:, 1], -1.7, -1.0)
+    shade *= 1 - 0.20 * under_chin * rise(z, -0.9, -0.2)
+    line = np.zeros(len(points))
+    loops = face.skin.mouth
+    line[loops[9:11]] = np.array([0.18, 0.45])[:, None]
+    shade *= 1 - line
+    for patch in face.skin.ears:
+        shade[patch[6:]] *= np.linspace(0.88, 0.60, len(patch) - 6)[:, None]
+        shade[patch[1:3]] *= 0.82
+    return shade
+
+
+def _warmth(face: RestFace) -> np.ndarray:
+    """Blood near the surface: cheeks, nose, chin, ears."""
+    points = face.vertices
+    warm = on_both_sides(points, (0.36, -0.05), (0.14, 0.12)) * rise(points[:, 2], -0.3, 0.1)
+    warm = warm + bump(points, (0.0, -0.05, 0.5), (0.09, 0.08, 0.15))
+    warm = warm + 0.5 * bump(points, (0.0, -0.72, 0.2), (0.12, 0.08, 0.15))
+    for patch in face.skin.ears:
+        warm[patch[2:]] += 0.8
+    return warm
+
+
+def _blush(face: RestFace) -> np.ndarray:
+    points = face.vertices
+    cheeks = on_both_sides(points, (0.36, -0.06), (0.12, 0.09)) * rise(points[:, 2], -0.3, 0.05)
+    return (cheeks + 0.4 * bump(points, (0.0, -0.05, 0.5), (0.09, 0.08, 0.15))) * _skin_weight(face)
+
+
+def _freckles(face: RestFace) -> np.ndarray:
+    points = face.vertices
+    where = bump(points, (0.0, 0.02), (0.32, 0.11)) * rise(points[:, 2], -0.1, 0.15)
+    spots = scattered_spots(points)
+    return where * spots * _skin_weight(face)
+
+
+def scattered_spots(points: np.ndarray) -> np.ndarray:
+    """0 or more by vertex, without pattern: a hash of the place."""
+    place = np.sin(points @ np.array([127.1, 311.7, 74.7])) * 43758.5453
+    return np.maximum((place % 1.0) - 0.55, 0) * 2.2
+
+
+def _under_eye(face: RestFace) -> np.ndarray:
+    points = face.vertices
+    bags = on_both_sides(points, (0.30, 0.185), (0.11, 0.032)) * rise(points[:, 2], -0.1, 0.1)
+    return bags * _skin_weight(face)
+
+
+def _stubble(face: RestFace) -> np.ndarray:
+    return beard_weight(face) * _skin_weight(face) * (1 - _lip_weight(face))
+
+
+def beard_weight(face: RestFace) -> np.ndarray:
+    """Where a beard grows: jaw, chin and upper lip; 0..1."""
+    points = face.vertices
+    x, y, z = points.T
+    # The upper edge falls from the ear to the corner of the mouth.
+    edge = np.interp(np.abs(x), [0.0, 0.25, 0.40, 0.62], [-0.46, -0.36, -0.22, 0.10])
+    jaw = rise(y, edge + 0.05, edge - 0.07) * rise(y, -1.02, -0.86) * rise(z, -0.66, -0.50)
+    lip = bump(points, (0.0, -0.235), (0.20, 0.050)) * rise(z, 0.0, 0.15)
+    under_lip = 0.35 + 0.65 * rise(np.hypot(x / 0.9, (y + 0.52) * 1.3), 0.05, 0.16)
+    return np.maximum(jaw * under_lip, np.minimum(1.4 * lip, 1.0))
+
+
+def _paint_inside(mean: np.ndarray, face: RestFace) -> None:
+    loops = face.skin.mouth
+    steps = np.interp(np.arange(len(loops)), [10.5, 11, 13, 15], [0.0, 0.35, 0.7, 1.0])
+    inside = _INNER_LIP * (1 - steps[:, None]) + _THROAT * steps[:, None]
+    for number in range(mouth.CONTACT_LOOP + 1, len(loops)):
+        mean[loops[number]] = inside[number]
+    for patch in face.skin.eyes:
+        mean[patch[eyes.MARGIN_LOOP + 1 :]] = _CONJUNCTIVA
+    share, upper = face.teeth_share, face.teeth_upper
+    teeth = np.where((share > 1)[:, None], _GUM, _TOOTH) * np.where(share < 0, 0.72, 1.0)[:, None]
+    back = np.clip((face.vertices[face.teeth, 2].max() - face.vertices[face.teeth, 2]) / 0.4, 0, 1)
+    mean[face.teeth] = (
+        teeth * (1 - 0.62 * back**0.8)[:, None] * np.where(upper, 0.97, 0.88)[:, None]
+    )
+    mean[face.tongue] = _TONGUE * (0.35 + 0.65 * face.tongue_forward[:, None] ** 0.8)
+    for ball in face.eyeballs:
+        mean[ball] = _eyeball_colour(face, ball)
+
+
+def _eyeball_colour(face: RestFace, ball: np.ndarray) -> np.ndarray:
+    tilt = face.eyeball_tilt
+    colour = np.broadcast_to(_SCLERA, (len(ball), 3)).copy()
+    iris = tilt < eyes.IRIS_ANGLE
+    ring = rise(tilt, eyes.IRIS_ANGLE * 0.72, eyes.IRIS_ANGLE)
+    colour[iris] = _IRIS * (1 - 0.45 * ring[iris, None])
+    colour[tilt < eyes.PUPIL_ANGLE] = _PUPIL
+    colour *= _lid_shade(face, ball)[:, None]
+    pink = rise(tilt, np.radians(50), np.radians(85))[:, None]
+    return colour * (1 - pink * np.array([0.05, 0.16, 0.16]))
+
+
+def _iris_weight(face: RestFace) -> np.ndarray:
+    tilt = face.eyeball_tilt
+    inside = (tilt < eyes.IRIS_ANGLE) & (tilt > eyes.PUPIL_ANGLE)
+    ring = 1 - 0.45 * rise(tilt, eyes.IRIS_ANGLE * 0.72, eyes.IRIS_ANGLE)
+    weight = np.zeros(len(face.vertices))
+    for ball in face.eyeballs:
+        weight[ball] = np.where(inside, _lid_shade(face, ball) * ring, 0.0)
+    return weight
+
+
+def _lid_shade(face: RestFace, ball: np.ndarray) -> np.ndarray:
+    """The upper lid shades the eyeball under it."""
+    up = (face.vertices[ball, 1] - skull.EYE_CENTRE[1]) / skull.EYE_RADIUS
+    return 1 - 0.26 * rise(up, 0.05, 0.62)
