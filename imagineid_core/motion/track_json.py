@@ -96,8 +96,8 @@ def track_from_keyframes(
 ) -> MotionTrack:
     """A smooth track through sparse keys; a channel that no key names stays at zero.
 
-    `keyframes`: {"time_seconds": ..., and any of CHANNELS}, in rising time. Before its first and
-    after its last key a channel holds. Keys after the end of the track shape what leads to them.
+    `keyframes`: {"time_seconds": ..., and any of CHANNELS}, in rising time. A channel rests before
+    its first and after its last key; keys after the end of the track shape what leads to them.
     """
     keys = [_keyframe(key, index) for index, key in enumerate(keyframes)]
     times = [key[TIME] for key in keys]
@@ -112,6 +112,8 @@ def track_from_keyframes(
     for column, name in enumerate(CHANNELS):
         keyed = [(key[TIME], key[name]) for key in keys if name in key]
         if keyed:
+            # At rest before the first key and after the last, so the head eases out and in.
+            keyed = [(keyed[0][0] - 1, keyed[0][1]), *keyed, (keyed[-1][0] + 1, keyed[-1][1])]
             values = torch.tensor([[value] for _, value in keyed], dtype=torch.float64)
             rows[:, column] = interpolate([time for time, _ in keyed], values, at)[:, 0]
     return _track(rows, fps)

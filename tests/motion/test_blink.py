@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid_core.checkpoint import config_from_json, config_to_json
@@ -43,6 +43,7 @@ def open_runs(curve: torch.Tensor) -> list[int]:
     return [b - a - 1 for a, b in zip(closed, closed[1:], strict=False) if b - a > 1]
 
 
+@settings(max_examples=50, deadline=None)
 @given(num_frames=st.integers(0, 400), fps=st.integers(10, 60), seed=st.integers(0, 1000))
 def test_every_length_and_frame_rate_starts_and_ends_with_open_eyes(num_frames, fps, seed):
     curve = blink_curve(num_frames, Fraction(fps), seeded(seed), blinks_at(40))
@@ -91,6 +92,7 @@ def test_blinks_come_as_often_as_asked_and_never_regularly(rate):
     assert gaps.std() > 0.4 * gaps.mean()
 
 
+@settings(max_examples=50, deadline=None)
 @given(low=st.floats(0.1, 5), share=st.floats(0.02, 0.98), width=st.floats(0.2, 20))
 def test_gaps_keep_to_their_range_and_have_their_mean(low, share, width):
     config = BlinkConfig(
@@ -127,6 +129,7 @@ def test_an_hour_is_quick_because_each_blink_touches_its_own_frames_only():
     assert len(blinks_in(curve)) == pytest.approx(17 * 60, rel=0.1)
 
 
+@settings(max_examples=50, deadline=None)
 @given(num_frames=st.integers(0, 22))
 def test_the_released_schedule_leaves_short_clips_open_eyed(num_frames):
     """SadTalker's release fails at exactly 21 frames: an empty range of gaps."""
@@ -135,6 +138,7 @@ def test_the_released_schedule_leaves_short_clips_open_eyed(num_frames):
     assert num_frames > 21 or not curve.any()
 
 
+@settings(max_examples=50, deadline=None)
 @given(num_frames=st.integers(22, 600), seed=st.integers(0, 1000))
 def test_the_released_schedule_keeps_its_gaps_and_its_shape(num_frames, seed):
     curve = sadtalker_blinks(num_frames, seeded(seed))

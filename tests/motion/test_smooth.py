@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import savgol_filter
 
@@ -10,6 +10,7 @@ from imagineid_core.errors import InputError
 from imagineid_core.motion.smooth import savitzky_golay
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     num_frames=st.integers(1, 80),
     half=st.integers(0, 8),
@@ -27,6 +28,7 @@ def test_it_is_scipys_filter_wherever_scipy_can(num_frames, half, order, seed):
     torch.testing.assert_close(got.double(), torch.from_numpy(expected), rtol=0, atol=2e-6)
 
 
+@settings(max_examples=50, deadline=None)
 @given(num_frames=st.integers(0, 40))
 def test_a_parabola_stays_what_it_is_at_every_length(num_frames):
     time = torch.arange(num_frames, dtype=torch.float64) / 10

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid_core.errors import InputError
@@ -101,6 +101,7 @@ def test_a_mix_runs_from_one_track_to_the_other():
     torch.testing.assert_close(fade.pose[-1], b.pose[-1], rtol=0, atol=0)
 
 
+@settings(max_examples=50, deadline=None)
 @given(start=st.integers(0, 30), length=st.integers(0, 30))
 def test_cut_parts_join_to_the_whole(start, length):
     track = some_track()
@@ -110,6 +111,7 @@ def test_cut_parts_join_to_the_whole(start, length):
     same(concatenate(parts), track)
 
 
+@settings(max_examples=50, deadline=None)
 @given(num_frames=st.integers(0, 200), old=st.integers(10, 60), new=st.integers(10, 60))
 def test_retiming_keeps_the_seconds_within_half_a_frame(num_frames, old, new):
     track = retime(some_track(num_frames, Fraction(old)), Fraction(new))

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid_core.errors import InputError
@@ -26,6 +26,7 @@ finite = st.floats(-1e6, 1e6, width=32)
 rates = st.sampled_from([Fraction(10), PAPER, Fraction(30000, 1001), Fraction(60)])
 
 
+@settings(max_examples=50, deadline=None)
 @given(rows=st.lists(st.tuples(*[finite] * 6, st.floats(0, 1, width=32)), max_size=6), fps=rates)
 def test_a_round_trip_gives_the_same_float32_bits(rows, fps):
     values = torch.tensor(rows, dtype=torch.float32).reshape(-1, 7)
@@ -84,6 +85,7 @@ def test_a_channel_goes_on_between_its_own_keys():
     )
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     values=st.lists(st.floats(0, 1), min_size=1, max_size=8),
     gaps=st.lists(st.floats(0.01, 3), min_size=8, max_size=8),
@@ -104,6 +106,17 @@ def test_a_motion_through_a_key_does_not_stop_there():
     speed = track_from_keyframes(keys, 76, PAPER).pose[:, 1].diff()
     assert speed[25] > 0.5 * speed.max()
     assert speed[50] > 0.5 * speed.max()
+
+
+def test_the_head_eases_out_of_the_first_key_and_into_the_last():
+    """A curve that holds its value but not its speed stops dead at the last key: a jerk."""
+    keys = [{"time_seconds": 1, "yaw_degrees": 0}, {"time_seconds": 3, "yaw_degrees": 20}]
+    yaw = track_from_keyframes(keys, 100, PAPER).pose[:, 1]
+    speed = yaw.diff()
+    assert not speed[:25].any()
+    assert not speed[75:].any()
+    assert max(speed[25], speed[74]) < 0.1 * speed.max()
+    torch.testing.assert_close(speed[25:75], speed[25:75].flip(0), rtol=0, atol=1e-6)
 
 
 def test_keyframes_can_be_a_file(tmp_path):
