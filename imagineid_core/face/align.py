@@ -20,7 +20,7 @@ _LARGEST_SCALED = 100_000_000  # pixels; 300 MB of RGB
 _SMALLEST_FACE = 2.0  # pixels of the photograph a unit may span; less is no face to reconstruct
 
 # Left eye, right eye, nose, left and right mouth corner of the mean face, as seen; y up.
-_STANDARD_POINTS = np.array(
+STANDARD_POINTS = np.array(
     [
         [-0.31148657, 0.29036078, 0.13377953],
         [0.30979887, 0.28972036, 0.13179526],
@@ -69,7 +69,7 @@ def align_face(landmarks: Float[Tensor, "landmarks 2"], *, height: int, width: i
     """
     points = five_points(landmarks).double().cpu().numpy()
     upward = np.stack([points[:, 0], height - 1 - points[:, 1]], axis=1)
-    system = np.concatenate([_STANDARD_POINTS, np.ones((5, 1))], axis=1)
+    system = np.concatenate([STANDARD_POINTS, np.ones((5, 1))], axis=1)
     solution = np.linalg.lstsq(system, upward, rcond=None)[0]  # rows: r (3), translation
     span = float(np.linalg.norm(solution[:3], axis=0).mean())
     if span < _SMALLEST_FACE:
