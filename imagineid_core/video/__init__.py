@@ -1,0 +1,1 @@
+"""Frames and sound to files, one frame at a time."""

@@ -1,0 +1,107 @@
+"""The order of the stages, and a performance that survives the disk."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+
+from imagineid_core.audio.features import mel_windows
+from imagineid_core.audio.waveform import speech_at, speech_from_waveform
+from imagineid_core.errors import InputError, WeightsError
+from imagineid_core.listen.pad import listen
+from imagineid_core.performance import load_performance, save_performance
+from imagineid_core.pipeline import hear_windows, perform, performance_from, still_and_blinking
+from imagineid_core.values import PAPER_FPS
+from tests.tiny import tiny_pad
+
+PAD = tiny_pad()
+
+
+def voice(seconds: float = 2.0, fps=25):
+    noise = torch.rand(1, round(16_000 * seconds), generator=torch.Generator().manual_seed(0))
+    return speech_from_waveform(noise - 0.5, 16_000, fps)
+
+
+def test_a_performance_is_what_pad_hears():
+    speech = voice()
+    performance = perform(speech, PAD, seed=0)
+    heard = listen(PAD, mel_windows(speech))
+    assert torch.equal(performance.expression, heard.emotion.expression[0])
+    assert torch.equal(performance.shape, heard.identity.shape[0])
+    assert torch.equal(performance.style, heard.emotion.style[0])
+
+
+@pytest.mark.parametrize("fps", [10, 24, 29.97, 50, 60])
+def test_every_track_has_the_length_of_the_video(fps):
+    speech = voice(3.3, fps)
+    performance = perform(speech, PAD, seed=0)
+    lengths = {
+        len(performance.expression),
+        len(performance.lip_expression),
+        len(performance.motion.pose),
+        len(performance.motion.blink),
+    }
+    assert lengths == {speech.num_frames}
+    assert performance.motion.fps == speech.fps
+
+
+def test_the_networks_hear_25_frames_a_second_whatever_the_video():
+    assert len(hear_windows(voice(2.0, 60))) == 50
+
+
+def test_one_frame_of_fast_video_is_heard_as_one_frame():
+    """17 ms are a frame at 60 fps but less than half of one at 25: it used to round to none."""
+    speech = voice(0.017, 60)
+    assert speech_at(speech, PAPER_FPS).num_frames == 1
+    assert len(perform(speech, PAD, seed=0).expression) == 1
+
+
+def test_style_may_follow_the_voice():
+    track = perform(voice(), PAD, seed=0, style_seconds=0.5)
+    assert track.style.shape[0] == 50
+    with pytest.raises(InputError, match="style_seconds is 0"):
+        perform(voice(), PAD, seed=0, style_seconds=0.0)
+
+
+def test_the_head_blinks_but_keeps_still_when_nothing_is_said_about_it():
+    motion = still_and_blinking(voice(20), seed=3)
+    assert not motion.pose.any()
+    assert motion.blink.max() > 0.9
+    assert (motion.blink > 0.1).float().mean() < 0.5
+
+
+def test_another_listeners_hearing_becomes_a_performance():
+    speech = voice(2.0, 50)
+    expression = torch.linspace(0, 1, 50)[:, None].expand(50, 64)
+    motion = still_and_blinking(speech_at(speech, PAPER_FPS), seed=0)
+    performance = performance_from(speech, expression, motion)
+    assert performance.shape is None
+    assert performance.expression.shape == (100, 64)
+    torch.testing.assert_close(performance.expression[50], expression[25])
+
+
+@pytest.mark.parametrize("with_identity", [True, False])
+def test_a_performance_survives_the_disk(tmp_path, with_identity):
+    performance = perform(voice(1.0, Fraction(30000, 1001)), PAD, seed=0)
+    if not with_identity:
+        performance = replace(
+            performance, shape=None, semantics=None, style=None, lip_expression=None
+        )
+    save_performance(tmp_path, performance, source="голос.wav")
+    again = load_performance(tmp_path)
+    for name in ("shape", "semantics", "style", "lip_expression", "expression"):
+        before, after = getattr(performance, name), getattr(again, name)
+        assert (before is None and after is None) or torch.equal(before, after)
+    assert torch.equal(again.motion.pose, performance.motion.pose)
+    assert again.motion.fps == Fraction(30000, 1001)
+
+
+def test_other_files_are_no_performance(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="x.safetensors is not a performance"):
+        load_performance(tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match="not found"):
+        load_performance(tmp_path / "gone.safetensors")
