@@ -48,7 +48,7 @@ def render_mesh_frame(
     camera: Camera,
     *,
     background: float = -1.0,
-    depth_range: tuple[float, float] = (8.5, 11.5),
+    depth_range: tuple[float, float] = (9.0, 11.5),
     mouth_dilation: float = 0.02,
     antialias: bool = False,
     cull_back_faces: bool = False,
