@@ -56,7 +56,7 @@ def jaw_weight(face: RestFace) -> np.ndarray:
     up, ahead = points[:, 1] - JAW_HINGE[1], points[:, 2] - JAW_HINGE[2]
     angle = np.degrees(np.arctan2(up, np.maximum(ahead, 1e-3)))
     weight = rise(angle, -15, -40)
-    weight = weight * rise(points[:, 1], -1.25, -0.80) * rise(points[:, 2], -0.78, -0.30)
+    weight = weight * rise(points[:, 1], -1.12, -0.80) * rise(points[:, 2], -0.72, -0.30)
     loops = face.skin.mouth
     around = (1 - np.sin(mouth.mouth_angles())) / 2
     share = rise(np.arange(len(loops)) / mouth.CONTACT_LOOP, 0.0, 0.75)[:, None]
@@ -95,8 +95,8 @@ def _jaw_fields(face: RestFace, jaw: np.ndarray) -> dict[str, np.ndarray]:
     opened[:, 0] -= 0.028 * corners * np.sign(face.vertices[:, 0]) * _is_soft(face)
     return {
         "jaw_open": opened,
-        "jaw_left": _along(jaw, (0.055, 0.0, 0.0)),
-        "jaw_forward": _along(jaw, (0.0, 0.0, 0.045)),
+        "jaw_left": _along(_sealed(face, jaw), (0.042, 0.0, 0.0)),
+        "jaw_forward": _along(_sealed(face, jaw), (0.0, 0.0, 0.045)),
     }
 
 
@@ -122,8 +122,8 @@ def _lip_fields(face: RestFace, jaw_open: np.ndarray) -> dict[str, np.ndarray]:
     fields["lip_roll_in"] = np.stack([np.zeros_like(x), -0.62 * y * red, -0.030 * red], axis=-1)
     fields["upper_lip_raise"] = _along(upper, (0.0, 0.060, 0.004))
     fields["lower_lip_down"] = _along(lower, (0.0, -0.062, 0.004))
-    fields["upper_lip_forward"] = _along(upper, (0.0, 0.006, 0.035))
-    fields["lower_lip_forward"] = _along(lower, (0.0, -0.006, 0.035))
+    fields["upper_lip_forward"] = _along(_sealed(face, upper), (0.0, 0.003, 0.035))
+    fields["lower_lip_forward"] = _along(_sealed(face, lower), (0.0, -0.003, 0.035))
     fields["mouth_left"] = _along(near * 0.8 + 0.2 * both * soft, (0.06, 0.0, 0.0))
     fields["chin_raise"] = _along(
         bump(points, (0.0, -0.60, 0.25), (0.17, 0.11, 0.16)) * soft, (0.0, 0.045, 0.012)
@@ -136,14 +136,17 @@ def _cheek_fields(face: RestFace) -> dict[str, np.ndarray]:
     fields = {}
     for side, letter in zip(SIDES, "RL", strict=True):
         corner = bump(points, (side * 0.26, -0.38, 0.22), (0.105, 0.10, 0.16)) * soft
+        # Along a smile the line of the lips is a bow, not a V.
+        bow = corner * np.clip(side * points[:, 0] / 0.26, 0, 1.15)
         cheek = bump(points, (side * 0.36, 0.0, 0.12), (0.13, 0.12, 0.2)) * soft
         fold = bump(points, (side * 0.30, -0.20, 0.18), (0.09, 0.12, 0.16)) * soft
         fields[f"smile_{letter}"] = (
-            _along(corner, (side * 0.070, 0.062, -0.050))
+            _along(corner, (side * 0.066, 0.0, -0.050))
+            + _along(bow, (0.0, 0.068, 0.0))
             + _along(cheek, (side * 0.004, 0.030, 0.026))
             + _along(fold, (side * 0.030, 0.022, 0.006))
         )
-        fields[f"frown_{letter}"] = _along(corner, (side * 0.008, -0.058, -0.012)) + _along(
+        fields[f"frown_{letter}"] = _along(bow, (side * 0.008, -0.060, -0.012)) + _along(
             bump(points, (side * 0.20, -0.50, 0.2), (0.10, 0.08, 0.15)) * soft, (0.0, -0.015, 0.01)
         )
         fields[f"dimple_{letter}"] = _along(corner, (side * 0.035, 0.004, -0.050))
@@ -214,8 +217,8 @@ def _tongue_fields(face: RestFace) -> dict[str, np.ndarray]:
     up, out = np.zeros_like(face.vertices), np.zeros_like(face.vertices)
     forward = face.tongue_forward
     up[face.tongue, 1] = 0.105 * rise(forward, 0.25, 1.0)
-    out[face.tongue, 2] = 0.20 * rise(forward, 0.0, 0.8)
-    out[face.tongue, 1] = 0.02 * rise(forward, 0.2, 0.8)
+    out[face.tongue, 2] = 0.095 * rise(forward, 0.0, 0.8)
+    out[face.tongue, 1] = 0.055 * rise(forward, 0.2, 0.8)
     return {"tongue_up": up, "tongue_out": out}
 
 
@@ -234,6 +237,16 @@ def _lip_close(face: RestFace, jaw_open: np.ndarray) -> np.ndarray:
     field = np.zeros_like(face.vertices)
     field[loops] = fade[:, None, None] * (share * gap)[None]
     return field
+
+
+def _sealed(face: RestFace, weight: np.ndarray) -> np.ndarray:
+    """The same weight, but alike on both lips where they touch, so that they stay shut."""
+    loops = face.skin.mouth
+    both = 0.5 * (weight[loops] + weight[loops[:, (-np.arange(loops.shape[1])) % loops.shape[1]]])
+    share = rise(np.arange(len(loops)), mouth.BORDER_LOOP, mouth.CONTACT_LOOP)[:, None]
+    sealed = weight.copy()
+    sealed[loops] += share * (both - weight[loops])
+    return sealed
 
 
 def _red_weight(face: RestFace) -> np.ndarray:

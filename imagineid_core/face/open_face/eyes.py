@@ -58,9 +58,7 @@ def lid_angles() -> np.ndarray:
 
 def mirrored_patch(patch: np.ndarray) -> np.ndarray:
     """The same loops on the other side of the face, still counter-clockwise."""
-    num_around = patch.shape[1]
-    across = (num_around // 2 - np.arange(num_around)) % num_around
-    return patch[:, across] * np.array([-1.0, 1.0, 1.0])
+    return patch[:, layout.mirror_order(patch.shape[1])] * np.array([-1.0, 1.0, 1.0])
 
 
 def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

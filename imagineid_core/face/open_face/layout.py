@@ -15,7 +15,7 @@ NUM_ROWS = 61  # below the crown, a single vertex
 
 MOUTH_LOOPS = 20
 EYE_LOOPS = 12
-EAR_LOOPS = 9
+EAR_LOOPS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Block:
 
 MOUTH_BLOCK = Block(top=33, bottom=45, left=-14, right=14)
 EYE_BLOCK = Block(top=16, bottom=26, left=3, right=17)  # of the viewer's right
-EAR_BLOCK = Block(top=15, bottom=37, left=23, right=31)
+EAR_BLOCK = Block(top=15, bottom=37, left=26, right=34)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +135,11 @@ def split_quads(quads: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     triangles = [with_ac[:, [0, 1, 2]], with_ac[:, [0, 2, 3]]]
     triangles += [with_bd[:, [0, 1, 3]], with_bd[:, [1, 2, 3]]]
     return np.concatenate(triangles)
+
+
+def mirror_order(num_around: int) -> np.ndarray:
+    """Takes a loop to its mirror image, which is counter-clockwise again."""
+    return (num_around // 2 - np.arange(num_around)) % num_around
 
 
 def _grid_quads(grid: np.ndarray, cells: np.ndarray) -> np.ndarray:

@@ -7,16 +7,18 @@ the tone runs continuously through the range of human skin. Knows nothing about 
 
 import numpy as np
 
-from imagineid_core.face.open_face import eyes, mouth, skull
+from imagineid_core.face.open_face import ears, eyes, layout, mouth, skull
 from imagineid_core.face.open_face.fields import bump, on_both_sides, rise, scattered, waves
+from imagineid_core.face.open_face.layout import mirror_order
 from imagineid_core.face.open_face.rest import RestFace
 
 SKIN = np.array([0.655, 0.485, 0.400])
-_TONE = np.array([0.118, 0.122, 0.116])  # one unit lighter
+_TONE = np.array([0.122, 0.114, 0.104])  # one unit lighter
 _LIP_SHIFT = np.array([-0.045, -0.140, -0.105])
 _INNER_LIP = np.array([0.46, 0.20, 0.20])
 _THROAT = np.array([0.085, 0.030, 0.030])
-_CONJUNCTIVA = np.array([0.62, 0.36, 0.33])
+_CONJUNCTIVA = np.array([0.76, 0.60, 0.57])
+_CARUNCLE = np.array([0.66, 0.42, 0.38])  # the inner corner
 _SCLERA = np.array([0.86, 0.85, 0.84])
 _IRIS = np.array([0.335, 0.325, 0.315])
 _PUPIL = np.array([0.035, 0.030, 0.030])
@@ -115,11 +117,11 @@ def _brow_weights(face: RestFace) -> tuple[np.ndarray, np.ndarray]:
     points = face.vertices
     x = np.abs(points[:, 0])
     along = np.clip((x - 0.085) / 0.40, 0, 1)
-    arc = 0.425 + 0.060 * np.sin(np.pi * (0.12 + 0.75 * along)) - 0.012 * along
-    half = 0.030 * (1 - 0.55 * along**1.5)
-    away = np.abs(points[:, 1] - arc) / half
-    ends = rise(x, 0.075, 0.115) * rise(x, 0.50, 0.42) * rise(points[:, 2], -0.25, -0.05)
-    hair = 0.88 * rise(away, 1.45, 0.45) * ends
+    arc = 0.419 + 0.064 * np.sin(np.pi * (0.06 + 0.80 * along)) + 0.004 * along
+    half = 0.031 * (1 - 0.60 * along**1.3) * rise(x, 0.050, 0.150)
+    away = np.abs(points[:, 1] - arc) / np.maximum(half, 1e-3)
+    ends = rise(x, 0.070, 0.150) * rise(x, 0.50, 0.40) * rise(points[:, 2], -0.25, -0.05)
+    hair = 0.88 * rise(away, 1.5, 0.35) * ends
     edge = np.exp(-(((away - 1.25) / 0.5) ** 2)) * ends
     return hair, edge
 
@@ -131,14 +133,10 @@ def _lash_weight(face: RestFace) -> np.ndarray:
     upper, lower = np.maximum(height, 0) ** 0.5, np.maximum(-height, 0) ** 0.5
     for patch in face.skin.eyes:
         right = patch is face.skin.eyes[1]
-        turn = slice(None) if right else _mirror_order(patch.shape[1])
+        turn = slice(None) if right else mirror_order(patch.shape[1])
         weight[patch[eyes.MARGIN_LOOP]] = (0.92 * upper + 0.42 * lower)[turn]
         weight[patch[eyes.MARGIN_LOOP - 1]] = (0.35 * upper + 0.08 * lower)[turn]
     return weight
-
-
-def _mirror_order(num_around: int) -> np.ndarray:
-    return (num_around // 2 - np.arange(num_around)) % num_around
 
 
 def _painted_shade(face: RestFace) -> np.ndarray:
@@ -146,10 +144,10 @@ def _painted_shade(face: RestFace) -> np.ndarray:
     points = face.vertices
     z = points[:, 2]
     shade = np.ones(len(points))
-    nostril = on_both_sides(points, (0.060, -0.120, 0.40), (0.022, 0.020, 0.05))
+    nostril = on_both_sides(points, (0.060, -0.112, 0.40), (0.024, 0.018, 0.05))
     shade *= 1 - 0.78 * np.minimum(nostril, 1)
     shade *= 1 - 0.16 * bump(points, (0.0, -0.155, 0.30), (0.13, 0.030, 0.08))
-    shade *= 1 - 0.20 * on_both_sides(points, (0.182, -0.075), (0.020, 0.050)) * rise(z, 0, 0.15)
+    shade *= 1 - 0.10 * on_both_sides(points, (0.182, -0.075), (0.020, 0.050)) * rise(z, 0, 0.15)
     shade *= 1 - 0.20 * on_both_sides(points, (0.175, 0.33), (0.060, 0.060)) * rise(z, -0.1, 0.1)
     shade *= 1 - 0.14 * on_both_sides(points, (0.32, 0.385), (0.15, 0.022)) * rise(z, -0.1, 0.1)
     shade *= 1 - 0.12 * bump(points, (0.0, -0.52), (0.13, 0.030)) * rise(z, 0, 0.2)
@@ -160,8 +158,10 @@ def _painted_shade(face: RestFace) -> np.ndarray:
     line[loops[9:11]] = np.array([0.18, 0.45])[:, None]
     shade *= 1 - line
     for patch in face.skin.ears:
-        shade[patch[6:]] *= np.linspace(0.88, 0.60, len(patch) - 6)[:, None]
-        shade[patch[1:3]] *= 0.82
+        shade[patch[6:]] *= np.array([0.84, 0.97, 0.70, 0.50])[:, None]
+        behind = np.cos(layout.EAR_BLOCK.angles(ears.CORNER_ANGLE))
+        behind = behind if patch is face.skin.ears[1] else behind[mirror_order(len(behind))]
+        shade[patch[1:4]] *= 1 - np.array([0.30, 0.22, 0.08])[:, None] * rise(behind, -0.2, 0.4)
     return shade
 
 
@@ -224,7 +224,8 @@ def _paint_inside(mean: np.ndarray, face: RestFace) -> None:
     for number in range(mouth.CONTACT_LOOP + 1, len(loops)):
         mean[loops[number]] = inside[number]
     for patch in face.skin.eyes:
-        mean[patch[eyes.MARGIN_LOOP + 1 :]] = _CONJUNCTIVA
+        inner = rise(np.abs(face.vertices[patch[eyes.MARGIN_LOOP], 0]), 0.205, 0.175)[:, None]
+        mean[patch[eyes.MARGIN_LOOP + 1 :]] = _CONJUNCTIVA + inner * (_CARUNCLE - _CONJUNCTIVA)
     share, upper = face.teeth_share, face.teeth_upper
     teeth = np.where((share > 1)[:, None], _GUM, _TOOTH) * np.where(share < 0, 0.72, 1.0)[:, None]
     back = np.clip((face.vertices[face.teeth, 2].max() - face.vertices[face.teeth, 2]) / 0.4, 0, 1)
