@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from imagineid_core.audio.features import mel_windows
+from imagineid_core.audio.features import MelWindows, mel_windows
 from imagineid_core.audio.waveform import speech_at
 from imagineid_core.errors import InputError
 from imagineid_core.listen.pad import Pad, listen
@@ -55,10 +55,9 @@ def perform(
     )
 
 
-def hear_windows(speech: Speech) -> Float[Tensor, "frames mels steps"]:
-    """All windows of a voice at 25 fps as pictures, for networks that read them so."""
-    heard_at = speech_at(speech, PAPER_FPS)
-    return mel_windows(heard_at).images(0, heard_at.num_frames)
+def hear_windows(speech: Speech) -> MelWindows:
+    """The windows of a voice at 25 fps, for any listener."""
+    return mel_windows(speech_at(speech, PAPER_FPS))
 
 
 def performance_from(

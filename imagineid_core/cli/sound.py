@@ -131,7 +131,11 @@ def _perform_released(
     listener = load_sadtalker(options.weights, options.pose_weights)
     speech = _load_speech(options, bars)
     expression, motion = listen_sadtalker(
-        listener, hear_windows(speech), seed=options.seed, style=options.pose_style
+        listener,
+        hear_windows(speech),
+        seed=options.seed,
+        style=options.pose_style,
+        on_progress=bars.frames,
     )
     return performance_from(speech, expression, motion, drawn=drawn)
 

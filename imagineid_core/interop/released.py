@@ -57,12 +57,12 @@ def read_pickle(path: str | Path, *, key: str) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path.name} holds more than tensors and plain values, so it is not opened: a pickle "
-            "can run code. Use the safetensors release of these weights."
+            f"{path.name} holds more than tensors and plain values (or is no PyTorch file) and is "
+            "not opened: a pickle can run code. Use the safetensors release of these weights."
         ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+    except Exception as error:  # a file of another kind makes the unpickler stumble in any way
         raise WeightsError(
-            f"{path.name} is not a readable PyTorch file ({error}). "
+            f"{path.name} is not a readable PyTorch file ({type(error).__name__}: {error}). "
             "It may be cut off or of another format; download it again."
         ) from error
     state = content.get(key) if isinstance(content, Mapping) else None

@@ -4,9 +4,10 @@ Reads the public safetensors container, or the older pair of .pth files, into ou
 know the renderer of SadTalker, nor the other three parts of its container.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from imagineid_core.errors import InputError
 from imagineid_core.interop.released import fill_renamed, has_prefixes, read_part, read_pickle
 from imagineid_core.listen.expnet import ExpNet, ExpNetConfig
-from imagineid_core.listen.mel_encoder import MelEncoder, MelEncoderConfig
+from imagineid_core.listen.mel_encoder import MELS, STEPS, MelEncoder, MelEncoderConfig
 from imagineid_core.motion.blink import sadtalker_blinks
 from imagineid_core.motion.head_pose import PoseVAE, PoseVAEConfig, head_motion
 from imagineid_core.motion.smooth import savitzky_golay
@@ -25,6 +26,18 @@ EXPNET_PREFIX = "audio2exp."
 POSE_PREFIX = "audio2pose."
 _CONTAINER_PREFIXES = (EXPNET_PREFIX, POSE_PREFIX, "face_3drecon.", "generator.", "kp_extractor.")
 _IGNORED_IN_POSE = ("netD_motion.",)  # the discriminator, used in training only
+
+
+Progress = Callable[[str, int, int], None]  # stage, frames done, frames in all
+_FRAMES_AT_ONCE = 512
+
+
+@runtime_checkable
+class Windows(Protocol):
+    """Mel windows by frame: `windows[a:b]` gives 80 x 16 pictures, or rows of 1280."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, frames: slice, /) -> Tensor: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +115,7 @@ def audio2pose_from(released: Mapping[str, Tensor], *, source: str) -> AudioToPo
 @torch.no_grad()
 def listen_sadtalker(
     listener: SadTalkerListener,
-    windows: Float[Tensor, "frames mels steps"],
+    windows: Windows,
     *,
     seed: int,
     style: int = 0,
@@ -110,10 +123,12 @@ def listen_sadtalker(
     reference_expression: Float[Tensor, "references expression"] | None = None,
     reference_pose: Float[Tensor, " pose"] | None = None,
     smooth: bool = True,
+    on_progress: Progress | None = None,
 ) -> tuple[Float[Tensor, "frames expression"], MotionTrack]:
     """Expression and motion for a voice of any length at 25 fps, as SadTalker's release makes them.
 
-    `windows`: 80 mel bands x 16 steps a frame by SadTalker's rule (audio/features.py).
+    `windows`: 80 mel bands x 16 steps a frame by SadTalker's rule, or what cuts them when asked
+    (audio/features.py: MelWindows), so that memory does not grow with the windows.
     `style`: 0 to 45, one of the speakers the head motion was learned from.
     `blink`: one value a frame; not given, the released random schedule; zeros keep the eyes open.
     `reference_expression`, `reference_pose`: those of the source face, one row (or one a frame for
@@ -126,9 +141,10 @@ def listen_sadtalker(
     if not -(2**63) <= seed < 2**63:
         raise InputError(f"seed is {seed} but must fit 64 bits. Use 0 to {2**63 - 1}.")
     generator = torch.Generator().manual_seed(seed)
+    audio = _in_slices(listener.audio_to_pose.audio_encoder, windows, "head motion", on_progress)
     pose = head_motion(
         listener.audio_to_pose.vae,
-        listener.audio_to_pose.audio_encoder(windows),
+        audio,
         style=style,
         start=reference_pose,
         generator=generator,
@@ -137,11 +153,34 @@ def listen_sadtalker(
         pose = savitzky_golay(pose)
     if blink is None:
         blink = sadtalker_blinks(len(windows), generator)
-    blink = blink.to(windows)
     if reference_expression is None:
-        reference_expression = windows.new_zeros(1, listener.expnet.config.expression_dim)
-    expression = listener.expnet(windows, reference_expression.to(windows), blink)
+        reference_expression = torch.zeros(1, listener.expnet.config.expression_dim)
+    expression = _in_slices(
+        listener.expnet, windows, "expression", on_progress, reference_expression, blink
+    )
     return expression, MotionTrack(pose=pose, blink=blink, fps=PAPER_FPS)
+
+
+def _in_slices(
+    network: nn.Module,
+    windows: Windows,
+    stage: str,
+    on_progress: Progress | None,
+    *others: Tensor,
+) -> Float[Tensor, "frames dim"]:
+    """`others` with one row a frame are sliced with the windows; the network checks the rest."""
+    weight = next(network.parameters())
+    total = len(windows)
+    results = []
+    for start in range(0, total, _FRAMES_AT_ONCE):
+        stop = min(start + _FRAMES_AT_ONCE, total)
+        part = windows[start:stop]
+        pictures = part.unflatten(1, (MELS, STEPS)) if part.ndim == 2 else part
+        rows = [other[start:stop] if len(other) == total else other for other in others]
+        results.append(network(pictures.to(weight), *(row.to(weight) for row in rows)))
+        if on_progress is not None:
+            on_progress(stage, stop, total)
+    return torch.cat(results)
 
 
 def _released(path: str | Path, prefix: str) -> dict[str, Tensor]:

@@ -150,3 +150,9 @@ def test_weights_that_give_nan_write_nothing(tmp_path, voice, capsys):
     assert run("listen", voice, "--weights", tmp_path / "bad", "--out", tmp_path / "out") == 2
     assert "expression of голос é 1.wav has values that are NaN" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_silence_is_heard_without_complaint(tmp_path, weights):
+    silence = write_sound(tmp_path / "silent.wav", 0 * tone(3, 16_000), 16_000)
+    assert run("listen", silence, "--weights", weights, "--out", tmp_path / "out") == 0
+    assert torch.isfinite(load_performance(tmp_path / "out").expression).all()
