@@ -156,3 +156,26 @@ def test_silence_is_heard_without_complaint(tmp_path, weights):
     silence = write_sound(tmp_path / "silent.wav", 0 * tone(3, 16_000), 16_000)
     assert run("listen", silence, "--weights", weights, "--out", tmp_path / "out") == 0
     assert torch.isfinite(load_performance(tmp_path / "out").expression).all()
+
+
+def test_sadtalkers_public_container_gives_expression_and_pose(tmp_path, voice):
+    """A file with the released keys and sizes, found by its content and not by its name."""
+    from safetensors.torch import save_file
+
+    from tests import parity
+
+    container = {
+        f"{prefix}{key}": tensor
+        for prefix, case in (("audio2exp.", "expnet"), ("audio2pose.", "audio2pose_long"))
+        for key, tensor in parity.weights(case).items()
+    }
+    save_file(container, tmp_path / "SadTalker_V0.0.2_256.safetensors")
+    arguments = ("listen", voice, "--weights", tmp_path / "SadTalker_V0.0.2_256.safetensors")
+    assert run(*arguments, "--pose-style", 7, "--out", tmp_path / "a", "--fps", "30") == 0
+    performance = load_performance(tmp_path / "a")
+    assert performance.shape is None
+    assert performance.expression.shape == (45, 64)
+    assert performance.expression.std() > 0.01
+    assert performance.motion.pose.std(dim=0).min() > 0
+    assert run(*arguments, "--pose-style", 46, "--out", tmp_path / "b") == 2
+    assert not (tmp_path / "b").exists()
