@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from imagineid_core.errors import WeightsError
 
 _LISTED_KEYS = 8  # a message with 300 keys helps nobody
-_COUNTER = "num_batches_tracked"  # of batch norm: not a weight, and not in every release
+_COUNTER = "num_batches_tracked"  # of batch norm; missing or of another size in some files
 
 
 def has_prefixes(path: str | Path, prefixes: Sequence[str]) -> bool:
@@ -87,14 +87,18 @@ def fill_renamed(
     """Fill `module`, every tensor; what does not fit is one error that lists the released keys.
 
     `names`: our submodule or parameter to theirs. `part`: what the user calls it. `ignored`:
-    prefixes of released keys without a place here. A missing batch counter keeps its zero.
+    prefixes of released keys without a place here. Batch counters are never read: not weights.
     """
-    ours = module.state_dict()
+    ours = {key: value for key, value in module.state_dict().items() if _is_weight(key)}
     theirs = {key: _their_key(key, names) for key in ours}
     known = set(theirs.values())
-    given = {key: value for key, value in released.items() if not key.startswith(tuple(ignored))}
+    given = {
+        key: value
+        for key, value in released.items()
+        if _is_weight(key) and not key.startswith(tuple(ignored))
+    }
     problems = {
-        "missing": sorted(key for key in known - set(given) if not key.endswith(_COUNTER)),
+        "missing": sorted(known - set(given)),
         "unexpected": sorted(set(given) - known),
         "wrong size": [
             f"{their_key} {tuple(given[their_key].shape)} instead of {tuple(ours[key].shape)}"
@@ -108,7 +112,12 @@ def fill_renamed(
             f"{source} does not fit {part}: {told}. "
             "Use the file as it was released, of the right part."
         )
-    module.load_state_dict({key: given.get(theirs[key], ours[key]) for key in ours})
+    counters = {key: value for key, value in module.state_dict().items() if not _is_weight(key)}
+    module.load_state_dict({**counters, **{key: given[theirs[key]] for key in ours}})
+
+
+def _is_weight(key: str) -> bool:
+    return not key.endswith(_COUNTER)
 
 
 def _their_key(key: str, names: Mapping[str, str]) -> str:
