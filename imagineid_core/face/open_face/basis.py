@@ -21,6 +21,9 @@ SHAPE_DIM = 80  # alpha in the paper
 EXPRESSION_DIM = 64  # beta in the paper
 TEXTURE_DIM = 80  # delta in the paper
 
+_FRONT_ROWS = slice(7, 50)  # hairline to chin
+_FRONT_COLUMNS = 21  # to either side, before the ears
+
 
 @dataclass(frozen=True, kw_only=True)
 class Directions:
@@ -48,6 +51,7 @@ def open_face_basis() -> FaceBasis:
         mouth=torch.from_numpy(regions["mouth"]),
         eyes=torch.from_numpy(regions["eyes"]),
         front=torch.from_numpy(regions["front"]),
+        blink_expression=_tensor(_both_eyes_shut()),
     )
 
 
@@ -99,17 +103,24 @@ def _directions(space: Space) -> Directions:
     return Directions(names=names, from_named=whitened.from_named)
 
 
+def _both_eyes_shut() -> np.ndarray:
+    directions = expression_directions()
+    eyes = [directions.names.index(name) for name in ("blink_L", "blink_R")]
+    return directions.from_named[:, eyes].sum(axis=1)
+
+
 def _regions(face: RestFace) -> dict[str, np.ndarray]:
-    points = face.vertices
-    lips, lids, front = (np.zeros(len(points), dtype=bool) for _ in range(3))
+    lips, lids, front = (np.zeros(len(face.vertices), dtype=bool) for _ in range(3))
     lips[face.skin.mouth[mouth.BORDER_LOOP :].ravel()] = True
     lips[face.teeth] = lips[face.tongue] = True
     for patch, ball in zip(face.skin.eyes, face.eyeballs, strict=True):
         lids[patch[4:].ravel()] = True
         lids[ball] = True
-    front |= (points[:, 2] > -0.42) & (points[:, 1] > -0.88) & (points[:, 1] < 0.95)
-    for patch in face.skin.ears:
-        front[patch[1:].ravel()] = False
+    columns = np.arange(-_FRONT_COLUMNS, _FRONT_COLUMNS + 1)
+    grid = face.skin.grid[_FRONT_ROWS][:, columns]
+    front[grid[grid >= 0]] = True
+    for patch in (face.skin.mouth, *face.skin.eyes):
+        front[patch.ravel()] = True
     front |= lips | lids
     return {"mouth": lips, "eyes": lids, "front": front}
 

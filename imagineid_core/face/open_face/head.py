@@ -35,14 +35,14 @@ _BACK_COLUMNS = (0.24, 0.12, 0.0)
 
 def grid_positions(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(vertex indices, positions) of every grid vertex, and of the crown as index 0."""
-    origins, directions = _rays()
+    origins, directions = rays()
     kept = grid >= 0
     placed = skull.leave(origins[kept], directions[kept])
     crown = skull.leave(np.array([[0.0, 0.72, -0.52]]), np.array([[0.0, 1.0, 0.0]]))
     return np.concatenate([[0], grid[kept]]), np.concatenate([crown, placed])
 
 
-def _rays() -> tuple[np.ndarray, np.ndarray]:
+def rays() -> tuple[np.ndarray, np.ndarray]:
     """Origins and unit directions, each [row, column, 3]."""
     keys = np.array(sorted(_KEY_ROWS))
     table = np.array([_KEY_ROWS[key] for key in keys], dtype=float)

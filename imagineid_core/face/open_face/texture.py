@@ -202,19 +202,29 @@ def _under_eye(face: RestFace) -> np.ndarray:
 
 
 def _stubble(face: RestFace) -> np.ndarray:
-    return beard_weight(face) * _skin_weight(face) * (1 - _lip_weight(face))
+    return np.maximum(beard_weight(face), moustache_weight(face))
 
 
 def beard_weight(face: RestFace) -> np.ndarray:
-    """Where a beard grows: jaw, chin and upper lip; 0..1."""
-    points = face.vertices
-    x, y, z = points.T
+    """Where a beard grows on jaw and chin; 0..1."""
+    x, y, z = face.vertices.T
     # The upper edge falls from the ear to the corner of the mouth.
     edge = np.interp(np.abs(x), [0.0, 0.25, 0.40, 0.62], [-0.46, -0.36, -0.22, 0.10])
     jaw = rise(y, edge + 0.05, edge - 0.07) * rise(y, -1.02, -0.86) * rise(z, -0.66, -0.50)
-    lip = bump(points, (0.0, -0.235), (0.20, 0.050)) * rise(z, 0.0, 0.15)
     under_lip = 0.35 + 0.65 * rise(np.hypot(x / 0.9, (y + 0.52) * 1.3), 0.05, 0.16)
-    return np.maximum(jaw * under_lip, np.minimum(1.4 * lip, 1.0))
+    return jaw * under_lip * (1 - _lip_weight(face)) * _skin_weight(face)
+
+
+def moustache_weight(face: RestFace) -> np.ndarray:
+    """Where a moustache grows, from the nose to the red of the lip and round its corners; 0..1."""
+    points = face.vertices
+    lip = bump(points, (0.0, -0.235), (0.19, 0.050)) * rise(points[:, 2], 0.0, 0.15)
+    lip = lip + 0.8 * on_both_sides(points, (0.27, -0.33), (0.045, 0.09)) * rise(
+        points[:, 2], 0, 0.1
+    )
+    below_nose = rise(points[:, 1], -0.145, -0.19)
+    bare = (1 - _lip_weight(face)) * _skin_weight(face)
+    return np.minimum(1.5 * lip, 1.0) * below_nose * bare
 
 
 def _paint_inside(mean: np.ndarray, face: RestFace) -> None:

@@ -1,0 +1,1 @@
+"""Where pictures and sounds to learn from come from: synthetic people and public sets."""
