@@ -1,4 +1,4 @@
-"""The order of the stages: a voice becomes a performance, frame by frame (Fig. 2, Listening).
+"""The order of the stages: a voice becomes a performance, the performance a face (Fig. 2).
 
 Networks hear at the paper's 25 fps; other frame rates are interpolated from that. Knows which stage
 comes after which, and nothing about how any of them works.
@@ -15,11 +15,19 @@ from torch import Tensor
 from imagineid_core.audio.features import MelWindows, mel_windows
 from imagineid_core.audio.waveform import speech_at
 from imagineid_core.errors import InputError
+from imagineid_core.face.lighting import default_lighting
 from imagineid_core.listen.pad import Pad, listen
 from imagineid_core.motion.blink import BlinkConfig, blink_curve
 from imagineid_core.motion.keyframes import interpolate
 from imagineid_core.motion.track import cut, retime, still_track
-from imagineid_core.values import PAPER_FPS, MotionTrack, Performance, Speech
+from imagineid_core.values import (
+    PAPER_FPS,
+    FaceBasis,
+    FaceCoefficients,
+    MotionTrack,
+    Performance,
+    Speech,
+)
 
 Progress = Callable[[str, int, int], None]  # stage, frames done, frames in all
 
@@ -84,6 +92,31 @@ def still_and_blinking(speech: Speech, seed: int) -> MotionTrack:
     generator = torch.Generator().manual_seed(seed)
     blink = blink_curve(speech.num_frames, speech.fps, generator, BlinkConfig())
     return replace(still_track(speech.num_frames, speech.fps), blink=blink)
+
+
+def coefficients_from(
+    performance: Performance, basis: FaceBasis, frames: slice
+) -> FaceCoefficients:
+    """Some frames of a performance on a face: no identity heard means the mean face.
+
+    The blink track closes the eyes of a face that can blink by itself; one whose blinks are in its
+    expression, as BFM's, has them there already.
+    """
+    expression = performance.expression[frames]
+    pose, blink = performance.motion.pose[frames], performance.motion.blink[frames]
+    if basis.blink_expression is not None:
+        expression = expression + blink[:, None] * basis.blink_expression
+    count = len(expression)
+    shape = performance.shape
+    if shape is None:
+        shape = expression.new_zeros(basis.shape_basis.shape[-1])
+    return FaceCoefficients(
+        shape=shape.expand(count, -1),
+        expression=expression,
+        texture=expression.new_zeros(count, basis.texture_basis.shape[-1]),
+        lighting=default_lighting(count),
+        pose=pose,
+    )
 
 
 def _style_frames(seconds: float | None) -> int | None:

@@ -108,6 +108,7 @@ class FaceBasis:
     mouth: Bool[Tensor, " vertices"]  # lips and what lies behind them
     eyes: Bool[Tensor, " vertices"]  # lids and eyeballs
     front: Bool[Tensor, " vertices"]  # the face without ears, neck and scalp
+    blink_expression: Float[Tensor, " expression"] | None = None  # shuts both eyes, if any does
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,136 @@
-"""`imagineid face`."""
+"""`imagineid face`: sheets of a face model, renders of a performance, fits to a picture."""
 
-from typing import Any
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagineid_core.cli import face_fit
+from imagineid_core.cli.progress import stage_bars
+from imagineid_core.errors import InputError
+
+if TYPE_CHECKING:  # torch comes with these, and `imagineid --help` need not wait for it
+    from imagineid_core.render.mesh_frame import MeshFrame
+    from imagineid_core.values import FaceBasis, Performance
+
+_FRAMES_AT_ONCE = 16  # rendered together; bounds memory
+_PICTURES = (
+    "colour",
+    "untextured",
+    "normals",
+    "depth",
+    "front_mask",
+    "mouth_mask",
+    "dilated_mouth_mask",
+)
 
 
 def add_commands(commands: Any) -> None:
-    pass
+    face = commands.add_parser("face", help="face models: look at them, render them, fit them")
+    what = face.add_subparsers(required=True, metavar="WHAT")
+
+    sheet = what.add_parser("sheet", help="identities x expressions x poses in one picture")
+    sheet.add_argument("--seed", type=int, default=0, help="of the identities (0)")
+    sheet.add_argument("--out", required=True, metavar="PNG")
+    sheet.set_defaults(run=run_sheet)
+
+    render = what.add_parser("render", help="mesh frames of a performance")
+    render.add_argument(
+        "--coefficients", required=True, metavar="FILE", help="result of `imagineid listen`"
+    )
+    render.add_argument("--out", required=True, metavar="DIR|MP4", help="pictures, or a video")
+    render.add_argument("--size", type=int, default=512, help="pixels a side (512)")
+    render.add_argument("--sound", metavar="FILE", help="sound of the video")
+    render.add_argument("--overwrite", action="store_true", help="replace what is there")
+    render.set_defaults(run=run_render)
+
+    fit = face_fit.add_command(what)
+    for parser in (sheet, render, fit):
+        parser.add_argument(
+            "--basis",
+            default="open",
+            help="'open' (ours), BFM_model_front.mat, a BFM-2009 or ICT-FaceKit folder, or "
+            "a saved basis (.safetensors)",
+        )
+
+
+def run_sheet(options: argparse.Namespace) -> None:
+    from imagineid_core.corpus.portrait.sheet import face_sheet
+    from imagineid_core.face.load import load_face
+    from imagineid_core.video.picture import save_picture
+
+    save_picture(face_sheet(load_face(options.basis), options.seed), Path(options.out))
+    print(options.out)
+
+
+def run_render(options: argparse.Namespace) -> None:
+    from imagineid_core.face.load import load_face
+    from imagineid_core.performance import load_performance
+
+    basis = load_face(options.basis)
+    performance = load_performance(options.coefficients)
+    if Path(options.out).suffix.lower() == ".mp4":
+        _render_video(options, performance, basis)
+    else:
+        _render_pictures(options, performance, basis)
+    print(f"{len(performance.expression)} frames -> {options.out}")
+
+
+def _render_video(options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"):
+    from imagineid_core.audio.waveform import load_speech
+    from imagineid_core.values import SAMPLE_RATE
+    from imagineid_core.video.writer import VideoWriter
+
+    fps = performance.motion.fps
+    speech = load_speech(options.sound, fps) if options.sound else None
+    with VideoWriter(
+        options.out,
+        fps=fps,
+        sound=None if speech is None else speech.waveform[None],
+        sample_rate=SAMPLE_RATE,
+        overwrite=options.overwrite,
+    ) as writer:
+        for _, frames in _mesh_frames(options, performance, basis):
+            for frame in frames.colour:
+                writer.write(frame)
+
+
+def _render_pictures(options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"):
+    from imagineid_core.checkpoint import write_whole
+    from imagineid_core.video.picture import save_picture
+
+    folder = Path(options.out)
+    if folder.exists() and any(folder.iterdir()) and not options.overwrite:
+        raise InputError(f"{folder} is not empty. Choose another folder or add --overwrite.")
+    points = []
+    for first, frames in _mesh_frames(options, performance, basis):
+        for offset in range(len(frames.colour)):
+            for name in _PICTURES:
+                picture = getattr(frames, name)[offset]
+                value = picture * 2 - 1 if name.endswith("mask") else picture
+                save_picture(value, folder / name / f"{first + offset:06d}.png")
+        points += [
+            [[round(value, 3) for value in point] for point in frame]
+            for frame in frames.landmarks.tolist()
+        ]
+    text = json.dumps({"size": options.size, "pixel_centres": 0.5, "landmarks": points})
+    write_whole(folder / "landmarks.json", text.encode())
+
+
+def _mesh_frames(
+    options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"
+) -> Iterator[tuple[int, "MeshFrame"]]:
+    from imagineid_core.face.mesh import mesh_from
+    from imagineid_core.pipeline import coefficients_from
+    from imagineid_core.render.camera import d3dfr_camera
+    from imagineid_core.render.mesh_frame import render_mesh_frame
+
+    camera = d3dfr_camera(options.size)
+    total = len(performance.expression)
+    with stage_bars() as bars:
+        for first in range(0, total, _FRAMES_AT_ONCE):
+            span = slice(first, min(first + _FRAMES_AT_ONCE, total))
+            mesh = mesh_from(coefficients_from(performance, basis, span), basis)
+            yield first, render_mesh_frame(mesh, camera, antialias=True)
+            bars.frames("render", span.stop, total)

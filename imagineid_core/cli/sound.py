@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagineid_core.cli.outputs import refuse_overwriting
 from imagineid_core.cli.progress import StageBars, stage_bars
-from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:  # values brings torch, which `imagineid --help` need not wait for
     from imagineid_core.values import MotionTrack, Performance, Speech
@@ -92,7 +92,7 @@ def run_listen(options: argparse.Namespace) -> None:
 
     folder, weights = Path(options.out), Path(options.weights)
     names = (TENSORS, TEXT, "motion.json")
-    _refuse_overwriting(folder, names, options.overwrite)
+    refuse_overwriting(folder, names, options.overwrite)
     drawn = load_track(options.motion) if options.motion else None
     perform = _perform_released if weights.is_file() else _perform_pad
     with stage_bars() as bars:
@@ -149,14 +149,6 @@ def _load_speech(options: argparse.Namespace, bars: StageBars) -> "Speech":
         allow_damaged=options.allow_damaged,
         on_progress=bars.seconds,
     )
-
-
-def _refuse_overwriting(folder: Path, names: tuple[str, ...], overwrite: bool) -> None:
-    there = [name for name in names if (folder / name).exists()]
-    if there and not overwrite:
-        raise InputError(
-            f"{folder} holds {', '.join(there)} already. Choose another folder or add --overwrite."
-        )
 
 
 def _counted(num_channels: int) -> str:

@@ -68,7 +68,7 @@ def load_basis(path: str | Path) -> FaceBasis:
             f"{FORMAT_VERSION}. Build the basis again from its source."
         )
     expected = {field.name for field in dataclasses.fields(FaceBasis)} - {"name"}
-    if different := sorted(expected ^ set(tensors)):
+    if different := sorted((expected ^ set(tensors)) - {"blink_expression"}):
         raise WeightsError(
             f"{path.name} lacks or adds {', '.join(different)} compared with a face basis. "
             "Build the basis again from its source."

@@ -42,7 +42,7 @@ EXPRESSION_INDEX = {name: index for index, name in enumerate(EXPRESSIONS)}
 
 _CENTIMETRES_PER_DM = 10.0
 _GAZE = math.radians(25)  # how far an eyeLook weight of 1 turns the eyeball
-_CACHE_VERSION = 1  # of what this file makes of the folder
+_CACHE_VERSION = 2  # of what this file makes of the folder
 
 
 def load_ict(
@@ -102,9 +102,16 @@ def _build(folder: Path, parts: IctParts) -> FaceBasis:
         mouth=mouth_region(mean_vertices, landmarks) & skin | behind_lips,
         eyes=eye_region(mean_vertices, landmarks) & skin | behind_lids,
         front=parts.mask(parts.narrow_face) | behind_lips | behind_lids,
+        blink_expression=_both_eyes_shut(),
     )
     validate_basis(basis)
     return basis
+
+
+def _both_eyes_shut() -> Tensor:
+    weights = torch.zeros(EXPRESSION_DIM)
+    weights[[EXPRESSION_INDEX["eyeBlink_L"], EXPRESSION_INDEX["eyeBlink_R"]]] = 1.0
+    return weights
 
 
 def _turn_eyeballs(basis: Tensor, mean_vertices: Tensor, parts: IctParts) -> Tensor:
