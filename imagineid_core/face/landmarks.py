@@ -10,11 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from imagineid_core.errors import InputError
-
 CAMERA_DISTANCE = 10.0  # dm; the camera stands at z = 10 and looks along -z
 D3DFR_FOCAL = 1015.0  # pixels, for an image of D3DFR_SIZE
 D3DFR_SIZE = 224
+_SMALLEST_DEPTH = 1e-6  # dm; a point beside or behind the camera lands far away, never on NaN
 
 # iBUG order, the parts other code asks for by name.
 CONTOUR = slice(0, 17)
@@ -55,10 +54,4 @@ def d3dfr_landmarks(
 
 def _seen(vertices: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     x, y, z = vertices[:, landmarks].unbind(-1)
-    depth = CAMERA_DISTANCE - z
-    if not (depth > 0).all():  # also true for NaN
-        raise InputError(
-            f"vertices reach z = {z.max().item():.2f} dm but the camera stands at z = "
-            f"{CAMERA_DISTANCE:.0f}, so landmarks lie behind it. Reduce the translation in z."
-        )
-    return x, y, depth
+    return x, y, (CAMERA_DISTANCE - z).clamp_min(_SMALLEST_DEPTH)
