@@ -62,10 +62,10 @@ def render_mesh_frame(
     four samples a pixel for the two colour images; masks, normals and depth have one, at the
     centre. `rasterizer` is `rasterize` or `rasterize_pytorch3d`.
 
-    Normal ControlNets agree on axes: NormalBAE, trained on ScanNet, predicts normals that point
-    into the surface on axes right, down, front (its author in DSINE issue 12), which is left, up,
-    toward the viewer for ours; ControlNet 1.0 takes x and y from the Sobel slope of MiDaS's inverse
-    depth, positive where the surface faces left and up. MiDaS's depth is near bright.
+    Normal ControlNets agree on axes. The author of NormalBAE draws normals pointing into the
+    surface on axes right, down, front (he says so of DSINE, its issue 12): ours point out, so left,
+    up, toward the viewer. ControlNet 1.0 takes x and y from the slope of MiDaS's inverse depth,
+    positive where the surface faces left and up. Its depth maps are MiDaS's: near is bright.
     """
     _check(mesh, background, depth_range)
     triangles, height, width = mesh.triangles, camera.height, camera.width

@@ -3,7 +3,6 @@
 Knows nothing about cameras, light or what an attribute means.
 """
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -29,9 +28,9 @@ def interpolate(
     vertex = triangles.long().index_select(0, triangle[covered]) + (item * num_vertices)[:, None]
     weights = fragments.barycentrics.reshape(-1, 3).index_select(0, covered)
     values = attributes.reshape(-1, num_channels)
-    blended = sum(
+    a, b, c = (
         values.index_select(0, vertex[:, corner]) * weights[:, corner, None] for corner in range(3)
     )
     image = attributes.new_full((len(triangle), num_channels), background)
-    image = image.index_copy(0, covered, torch.as_tensor(blended))
+    image = image.index_copy(0, covered, a + b + c)
     return image.view(num_items, height, width, num_channels).permute(0, 3, 1, 2)

@@ -221,3 +221,14 @@ def test_an_unusable_input_is_named_with_its_value(change, message):
     }
     with pytest.raises(InputError, match=message):
         rasterize(**{**arguments, **change})
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_sees_what_the_cpu_sees():
+    mesh = head(yaws=(0.0, 0.6))
+    screen = project(mesh.vertices, d3dfr_camera(128))
+    here = rasterize(screen, mesh.triangles, 128, 128)
+    there = rasterize(screen.cuda(), mesh.triangles.cuda(), 128, 128)
+    # A GPU may fuse multiplication and addition, which moves ties on edges.
+    assert (here.triangle == there.triangle.cpu()).float().mean() >= 0.9999

@@ -1,4 +1,5 @@
 import importlib.util
+from typing import Any
 
 import pytest
 import torch
@@ -34,6 +35,14 @@ def test_both_rasterizers_see_the_same_head(height, width):
         ours.barycentrics[same], theirs.barycentrics[same], atol=1e-3, rtol=0
     )
     torch.testing.assert_close(ours.depth[same], theirs.depth[same], atol=1e-3, rtol=0)
+    weights = torch.rand(ours.barycentrics.shape, generator=torch.Generator().manual_seed(0))
+    weights = weights * same[..., None]
+    gradients = [
+        torch.autograd.grad((each.barycentrics * weights).sum() + each.depth[same].sum(), screen)[0]
+        for each in (ours, theirs)
+    ]
+    # Slivers have the largest gradients and the least digits: compare the whole field.
+    assert (gradients[0] - gradients[1]).norm() <= 1e-2 * gradients[0].norm()
 
 
 @pytest.mark.pytorch3d
@@ -41,7 +50,9 @@ def test_both_rasterizers_see_the_same_head(height, width):
 def test_both_rasterizers_drop_and_cull_alike():
     mesh = head(yaws=(0.3,))
     screen = project(mesh.vertices, d3dfr_camera(48))
-    for options in ({"near": 9.8}, {"far": 9.6}, {"cull_back_faces": True}, {"near": 50.0}):
+    cases: list[dict[str, Any]] = [{"near": 9.8}, {"far": 9.6}, {"near": 50.0}]
+    cases.append({"cull_back_faces": True})
+    for options in cases:
         ours, theirs = (
             draw(screen, mesh.triangles, 48, 48, **options).triangle
             for draw in (rasterize, rasterize_pytorch3d)
