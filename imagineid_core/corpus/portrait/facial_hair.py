@@ -53,7 +53,7 @@ def _ground(beard: str) -> _Ground:
     if beard == "moustache":
         weight = lip
     elif beard == "goatee":
-        round_chin = rise(np.abs(x), 0.30, 0.20)
+        round_chin = rise(np.abs(x), 0.30, 0.20) * rise(y, -0.93, -0.84)
         weight = np.maximum(jaw * round_chin, lip)
     else:
         weight = np.maximum(jaw, lip)

@@ -135,7 +135,9 @@ def _shell(
     height = thickness * cover - _SUNK * rise(scalp.above_line, 0.02, -0.06)
     points = scalp.points + scalp.outward * height[..., None]
     # Thin at the line, hair lets the skin shine through.
-    opacity = _OPACITY.get(attributes.hair_style, 1.0) * rise(scalp.above_line, -0.03, 0.05)
+    clear = 0.02 if thickness.max() < 0.16 else -0.02  # big hair is dense from the root
+    opacity = rise(scalp.above_line, clear - 0.05, clear)
+    opacity = opacity * _OPACITY.get(attributes.hair_style, 1.0)
     albedo = _strands(points, scalp.around, attributes, draw)
     albedo = skin_rgb + opacity[..., None] * (albedo - skin_rgb)
     near = scalp.above_line > -0.20
@@ -163,7 +165,7 @@ def _hanging(
     depth = np.where(unit[:, 1] < 0, 0.74, 0.50)
     at_neck = 1 / np.sqrt((unit[:, 0] / 0.86) ** 2 + (unit[:, 1] / depth) ** 2)
     fall = rise(along, 0.0, 0.42)
-    reach = (radius + 0.05 * rise(along, 0, 0.2)) * (1 - fall) + (at_neck + flare * along) * fall
+    reach = (radius + 0.10 * rise(along, 0, 0.12)) * (1 - fall) + (at_neck + flare * along) * fall
     # The edges in front roll in toward the face, so that hair has body.
     place = np.arange(len(top))
     edge = np.minimum(place, place[::-1])

@@ -67,7 +67,7 @@ def portrait_pose(
     pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0
 ) -> Float[Tensor, "1 pose=6"]:
     """A head turned about its neck (radians), in the middle of a portrait's frame."""
-    angles = torch.tensor([[pitch, yaw, roll]])
+    angles = torch.tensor([[pitch, yaw, roll]], dtype=torch.float32)
     turned = (rotation_matrices(angles)[0] @ _NECK) - _NECK
     return torch.cat([angles, torch.tensor([FRAMING]) - turned], dim=1)
 
@@ -85,7 +85,7 @@ def _texture(attributes: PortraitAttributes, draw: np.random.Generator) -> Tenso
         "brow_tone": float(np.clip(1.4 - 4.2 * brightness, -2.0, 1.6)),
         "stubble": 2.4 if attributes.beard == "stubble" else float(draw.uniform(-1.0, 0.0)),
         # Lips deepen with the skin, or they would look painted on.
-        "lip_tone": float(np.clip(-0.95 * attributes.skin_tone + draw.normal() * 0.4, -2, 2.5)),
+        "lip_tone": float(np.clip(-0.3 * attributes.skin_tone + 0.5 * draw.normal(), -2, 2)),
     }
     for name, amount in chosen.items():
         amounts[names.index(name)] = amount

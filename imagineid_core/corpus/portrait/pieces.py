@@ -3,6 +3,7 @@
 Positions are in dm in the space of the unposed head. Knows nothing about what a piece is for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,14 +45,24 @@ def tube(
     """A round rod along a path [point, 3]."""
     ahead = np.gradient(path, axis=0)
     ahead = ahead / np.linalg.norm(ahead, axis=1, keepdims=True)
-    helper = np.where(np.abs(ahead[:, [1]]) < 0.9, [[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])
-    across = np.cross(helper, ahead)
-    across = across / np.linalg.norm(across, axis=1, keepdims=True)
+    across = _carried_along(ahead)
     above = np.cross(ahead, across)
     turn = np.linspace(2 * np.pi, 0, num_around + 1)
     radii = np.broadcast_to(radii, len(path))[:, None, None]
     ring = np.cos(turn)[:, None] * across[:, None] + np.sin(turn)[:, None] * above[:, None]
     return sheet(path[:, None] + radii * ring, albedo)
+
+
+def _carried_along(ahead: np.ndarray) -> np.ndarray:
+    """A direction across each step of a path that never twists round it."""
+    start = np.array([0.0, 1.0, 0.0]) if abs(ahead[0, 1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    across = np.empty_like(ahead)
+    carried = np.cross(start, ahead[0])
+    for step, direction in enumerate(ahead):
+        carried = carried - (carried @ direction) * direction
+        carried = carried / np.linalg.norm(carried)
+        across[step] = carried
+    return across
 
 
 def ball(
@@ -78,7 +89,9 @@ def joined(pieces: list[Piece]) -> Piece:
     )
 
 
-def smooth_path(points: list[tuple[float, float, float]] | np.ndarray, count: int) -> np.ndarray:
+def smooth_path(
+    points: Sequence[tuple[float, float, float]] | Sequence[np.ndarray] | np.ndarray, count: int
+) -> np.ndarray:
     """A Catmull-Rom curve through the points."""
     knots = np.asarray(points, dtype=float)
     knots = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])

@@ -62,8 +62,10 @@ CONTROLS: dict[str, Control] = {
     "squint_R": Control(does="right lower lid and cheek up"),
     "eye_wide_L": Control(does="left lids apart"),
     "eye_wide_R": Control(does="right lids apart"),
-    "gaze_right": Control(does="both eyes to the viewer's right, 22 degrees", is_signed=True),
-    "gaze_up": Control(does="both eyes up, 17 degrees; the lids follow", is_signed=True),
+    "gaze_right": Control(does="both eyes to the viewer's right, 19 degrees", is_signed=True),
+    "gaze_up": Control(
+        does="both eyes up, 15 degrees; the lids stay, add eye_wide or blink", is_signed=True
+    ),
     "brow_up_inner": Control(does="inner ends of both brows up"),
     "brow_up_outer_L": Control(does="outer end of the left brow up"),
     "brow_up_outer_R": Control(does="outer end of the right brow up"),

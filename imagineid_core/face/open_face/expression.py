@@ -12,9 +12,11 @@ from imagineid_core.face.open_face.rest import SIDES, RestFace, lid_motion
 
 JAW_ANGLE = 0.33  # radians at jaw_open = 1
 JAW_HINGE = np.array([0.0, 0.10, -0.62])
-_GAZE_ANGLE = 0.38  # radians at gaze_right = 1
-_LID_FOLLOWS_GAZE = 0.30
+_GAZE_ANGLE = 0.34  # radians at gaze_right = 1
+
 _UPPER_SHARE = 0.35  # of the gap that the upper lip closes in lip_close
+# A little past meeting, so that eyes which are more open than most shut too.
+_SHUT = eyes.Opening(upper=1.16, lower=1.0)
 _SMALL = 0.006  # dm, the small smooth fields
 
 
@@ -172,7 +174,7 @@ def _eye_fields(face: RestFace) -> dict[str, np.ndarray]:
     fields = {}
     for place, (side, letter) in enumerate(zip(SIDES, "RL", strict=True)):
         cheek = bump(points, (side * 0.33, 0.08, 0.12), (0.13, 0.055, 0.2)) * soft
-        fields[f"blink_{letter}"] = _lid_field(face, place, eyes.Opening(upper=1.0, lower=1.0))
+        fields[f"blink_{letter}"] = _lid_field(face, place, _SHUT)
         fields[f"squint_{letter}"] = _lid_field(
             face, place, eyes.Opening(upper=0.22, lower=2.2)
         ) + _along(cheek, (0.0, 0.022, 0.016))
@@ -185,9 +187,7 @@ def _eye_fields(face: RestFace) -> dict[str, np.ndarray]:
         ball = face.eyeballs[place]
         from_centre = points[ball] - skull.EYE_CENTRE * np.array([side, 1.0, 1.0])
         fields["gaze_right"][ball] = _GAZE_ANGLE * np.cross([0.0, 1.0, 0.0], from_centre)
-        fields["gaze_up"][ball] = 0.8 * _GAZE_ANGLE * np.cross([-1.0, 0.0, 0.0], from_centre)
-        follow = eyes.Opening(upper=-_LID_FOLLOWS_GAZE, lower=-0.5)
-        fields["gaze_up"] += _lid_field(face, place, follow)
+        fields["gaze_up"][ball] = 0.78 * _GAZE_ANGLE * np.cross([-1.0, 0.0, 0.0], from_centre)
     return fields
 
 

@@ -21,6 +21,7 @@ _CORNER_ANGLE = np.radians(36)
 _INNER_CORNER = np.array([0.166, 0.268])
 _OUTER_CORNER = np.array([0.462, 0.297])
 _UPPER_HEIGHT, _LOWER_HEIGHT = 0.070, 0.056
+_LAP = 0.007  # dm
 _MEETING = 0.14  # where closed lids meet, as a share of the opening above the lower lid
 
 IRIS_ANGLE = np.radians(27.5)
@@ -47,6 +48,9 @@ def lid_positions(perimeter: np.ndarray, opening: Opening) -> np.ndarray:
     skin[0] = perimeter
     outward = skin[MARGIN_LOOP] - skull.EYE_CENTRE
     outward = outward / np.linalg.norm(outward, axis=1, keepdims=True)
+    # A shut upper lid lies over the lower one.
+    over = _LAP * max(opening.upper, 0.0) * np.maximum(np.sin(angle), 0)[:, None] ** 0.5
+    skin[MARGIN_LOOP - 2 : MARGIN_LOOP + 1] += over * outward
     skirt = [skull.EYE_CENTRE + outward * skull.EYE_RADIUS * share for share in _SKIRT]
     return np.concatenate([skin, np.stack(skirt)])
 

@@ -14,7 +14,7 @@ from imagineid_core.face.open_face.rest import SIDES, RestFace, lid_motion
 
 _SPREAD = 0.62  # of every named direction: together they add up
 _ORBIT = (0.18, 0.42)  # dm from the eye's centre: rigid inside, free outside
-_MORE_OPEN = eyes.Opening(upper=-0.10, lower=-0.25)
+_MORE_OPEN = eyes.Opening(upper=-0.07, lower=-0.15)
 _SMALL = 0.0045  # dm, the first of the smooth fields; later ones are smaller
 
 

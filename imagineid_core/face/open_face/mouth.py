@@ -24,7 +24,7 @@ _RECESS = 0.012  # the line of contact lies this far behind the skin around
 
 # Inside, by loop from 11: back from the line of contact, up or down from it, share of its width.
 _INSIDE = (
-    (0.018, 0.014, 1.0),
+    (0.018, -0.004, 1.0),  # past each other, a seal behind the line of contact
     (0.034, 0.055, 1.02),
     (0.050, 0.115, 1.05),
     (0.130, 0.165, 1.15),
@@ -36,7 +36,7 @@ _INSIDE = (
 )
 
 _ARCH_HALF_WIDTH, _ARCH_DEPTH = 0.255, 0.42
-_UPPER_TEETH_BACK, _LOWER_TEETH_BACK = 0.062, 0.092  # behind the line of contact
+_UPPER_TEETH_BACK, _LOWER_TEETH_BACK = 0.074, 0.110  # behind the line of contact
 _TEETH_EDGE = -0.014  # upper edge of closed lower teeth, from the line of contact
 _NUM_TEETH = 12
 _COLUMNS_A_TOOTH = 3
@@ -90,8 +90,8 @@ def tongue() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     forward = np.linspace(0, 1, num_loops)
     width = 0.17 * np.sqrt(np.maximum(1 - forward**5, 0.0)) * (0.82 + 0.18 * np.cos(forward * 2))
     height = 0.060 * np.sqrt(np.maximum(1 - forward**4, 0.0))
-    z = -0.28 + 0.48 * forward
-    y = _LINE_HEIGHT - 0.115 + 0.030 * np.sin(np.pi * forward) - 0.02 * forward
+    z = -0.28 + 0.45 * forward
+    y = _LINE_HEIGHT - 0.130 + 0.030 * np.sin(np.pi * forward) - 0.02 * forward
     loops = np.stack(
         np.broadcast_arrays(
             width[:, None] * np.cos(turn),

@@ -6,9 +6,9 @@ about vertices: it answers how far a point is from the surface, and where a ray 
 
 import numpy as np
 
-EYE_CENTRE = np.array([0.315, 0.29, 0.04])  # of the viewer's right; mirrored on the left
+EYE_CENTRE = np.array([0.315, 0.29, 0.033])  # of the viewer's right; mirrored on the left
 EYE_RADIUS = 0.135
-LID_THICKNESS = 0.022  # deeper than the chord a lid cuts when it moves straight over the eyeball
+LID_THICKNESS = 0.030  # deeper than the chord a lid cuts when it moves straight over the eyeball
 
 # centre, radii; those with x != 0 stand on both sides
 _BULK_ELLIPSOIDS = (

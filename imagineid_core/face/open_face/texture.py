@@ -17,8 +17,8 @@ _TONE = np.array([0.122, 0.114, 0.104])  # one unit lighter
 _LIP_SHIFT = np.array([-0.045, -0.140, -0.105])
 _INNER_LIP = np.array([0.46, 0.20, 0.20])
 _THROAT = np.array([0.085, 0.030, 0.030])
-_CONJUNCTIVA = np.array([0.76, 0.60, 0.57])
-_CARUNCLE = np.array([0.66, 0.42, 0.38])  # the inner corner
+_CONJUNCTIVA = np.array([0.84, 0.71, 0.68])
+_CARUNCLE = np.array([0.74, 0.52, 0.48])  # the inner corner
 _SCLERA = np.array([0.86, 0.85, 0.84])
 _IRIS = np.array([0.335, 0.325, 0.315])
 _PUPIL = np.array([0.035, 0.030, 0.030])
@@ -35,7 +35,7 @@ def mean_albedo(face: RestFace) -> np.ndarray:
     lips, lash = _lip_weight(face)[:, None], _lash_weight(face)[:, None]
     brow = _brow_weights(face)[0][:, None]
     mean = np.broadcast_to(SKIN, face.vertices.shape) + lips * _LIP_SHIFT
-    mean = mean + _warmth(face)[:, None] * np.array([0.030, -0.020, -0.022])
+    mean = mean + _warmth(face)[:, None] * np.array([0.016, -0.014, -0.014])
     mean = mean * (1 - brow) + brow * _BROW
     mean = mean * (1 - lash) + lash * _LASH
     mean = mean * _painted_shade(face)[:, None]
@@ -52,14 +52,14 @@ def named_fields(face: RestFace) -> dict[str, np.ndarray]:
     enamel = np.zeros(len(face.vertices))
     enamel[face.teeth] = (face.teeth_share <= 1) & (face.teeth_share >= 0)
     painted = {
-        "skin_tone": (bare, _TONE),
+        "skin_tone": (bare * (1 - 0.35 * _lip_weight(face)), _TONE),
         "skin_warmth": (bare, (0.007, 0.001, -0.010)),
         "skin_redness": (bare, (0.005, -0.007, -0.004)),
         "lip_colour": (lips, (0.014, -0.022, -0.015)),
         "lip_tone": (lips, (-0.028, -0.022, -0.019)),
         "brow_tone": (brow * shade, (-0.060, -0.050, -0.042)),
         "brow_thickness": (brow_edge * shade, (-0.075, -0.060, -0.050)),
-        "blush": (_blush(face) * shade, (0.010, -0.020, -0.014)),
+        "blush": (_blush(face) * shade, (0.007, -0.013, -0.010)),
         "freckles": (_freckles(face) * bare, (-0.022, -0.026, -0.024)),
         "under_eye": (_under_eye(face) * shade, (-0.024, -0.026, -0.018)),
         "stubble": (_stubble(face) * shade, (-0.020, -0.016, -0.012)),
@@ -256,7 +256,17 @@ def _eyeball_colour(face: RestFace, ball: np.ndarray) -> np.ndarray:
     colour[tilt < eyes.PUPIL_ANGLE] = _PUPIL
     colour *= _lid_shade(face, ball)[:, None]
     pink = rise(tilt, np.radians(50), np.radians(85))[:, None]
-    return colour * (1 - pink * np.array([0.05, 0.16, 0.16]))
+    colour *= 1 - pink * np.array([0.05, 0.16, 0.16])
+    # The lamp's reflection, above and to the viewer's left: without it eyes look blind.
+    glint = (tilt > np.radians(8)) & (tilt < np.radians(18)) & _is_upper_left(face, ball)
+    colour[glint] += 0.75 * (1 - colour[glint])
+    return colour
+
+
+def _is_upper_left(face: RestFace, ball: np.ndarray) -> np.ndarray:
+    from_pole = face.vertices[ball] - face.vertices[ball[0]]
+    degrees = np.degrees(np.arctan2(from_pole[:, 1], from_pole[:, 0]))
+    return (degrees > 108) & (degrees < 142)
 
 
 def _iris_weight(face: RestFace) -> np.ndarray:
