@@ -97,6 +97,12 @@ def _check_sizes(basis: FaceBasis) -> None:
                 f"{name} of face basis '{basis.name}' has {getattr(basis, name).shape[0]} vertices "
                 f"but mean_vertices has {count}. Cut both to the same vertices."
             )
+    blink, num_expressions = basis.blink_expression, basis.expression_basis.shape[-1]
+    if blink is not None and len(blink) != num_expressions:
+        raise InputError(
+            f"blink_expression of face basis '{basis.name}' has {len(blink)} coefficients but "
+            f"expression_basis has {num_expressions}. Give one for each expression."
+        )
     if basis.landmarks.numel() != NUM_LANDMARKS:
         raise InputError(
             f"landmarks of face basis '{basis.name}' has {basis.landmarks.numel()} entries but "

@@ -42,7 +42,7 @@ EXPRESSION_INDEX = {name: index for index, name in enumerate(EXPRESSIONS)}
 
 _CENTIMETRES_PER_DM = 10.0
 _GAZE = math.radians(25)  # how far an eyeLook weight of 1 turns the eyeball
-_CACHE_VERSION = 2  # of what this file makes of the folder
+_CACHE_VERSION = 3  # of what this file makes of the folder
 
 
 def load_ict(

@@ -11,7 +11,7 @@ from imagineid_core.face.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
 
 OUTER_LIP = slice(MOUTH.start, MOUTH.start + 12)
 _LIP_MARGIN = 0.03  # dm; the landmarks run on the lip's rim, this takes the rim's skin in
-_LID_MARGIN = 0.12  # dm; the landmarks run on the lids' edges, this takes the lids' skin in
+_LID_MARGIN = 0.08  # dm; the landmarks run on the lids' edges, this takes the lids' skin in
 
 
 def mouth_region(

@@ -57,12 +57,21 @@ def test_fields_of_different_vertex_counts_are_refused():
         validate_basis(basis)
 
 
-def test_saving_then_loading_changes_nothing(tmp_path):
+def test_a_blink_of_another_size_is_refused():
+    basis = dataclasses.replace(EGG)
+    object.__setattr__(basis, "blink_expression", torch.ones(64))
+    with pytest.raises(InputError, match="blink_expression .* has 64 .* expression_basis has 5"):
+        validate_basis(basis)
+
+
+@pytest.mark.parametrize("blink", [None, torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])])
+def test_saving_then_loading_changes_nothing(tmp_path, blink):
     path = tmp_path / "visages 顔" / "egg face.safetensors"
-    save_basis(path, EGG, provenance={"made": "by a test"})
+    basis = changed("blink_expression", blink)
+    save_basis(path, basis, provenance={"made": "by a test"})
     loaded = load_basis(path)
-    for field in dataclasses.fields(EGG):
-        before, after = getattr(EGG, field.name), getattr(loaded, field.name)
+    for field in dataclasses.fields(basis):
+        before, after = getattr(basis, field.name), getattr(loaded, field.name)
         same = torch.equal(before, after) if isinstance(before, torch.Tensor) else before == after
         assert same, field.name
 

@@ -58,3 +58,24 @@ def test_nothing_given_is_modified():
     mesh.normals.add_(1)
     for value, copy in zip(before, copies, strict=True):
         assert torch.equal(value, copy) if isinstance(value, torch.Tensor) else value == copy
+
+
+def test_autocast_does_not_coarsen_a_mesh():
+    """Half-precision matrix products would move vertices by whole pixels in mixed training."""
+    coefficients = coefficients_for(EGG, seed=2)
+    exact = mesh_from(coefficients, EGG)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = mesh_from(coefficients, EGG)
+    for name in ("vertices", "normals", "albedo", "irradiance"):
+        assert torch.equal(getattr(mixed, name), getattr(exact, name)), name
+
+
+def test_coefficients_in_half_precision_are_computed_in_the_precision_of_the_basis():
+    coefficients = coefficients_for(EGG, seed=3)
+    half = type(coefficients)(
+        **{f.name: getattr(coefficients, f.name).half() for f in dataclasses.fields(coefficients)}
+    )
+    single = type(coefficients)(
+        **{f.name: getattr(half, f.name).float() for f in dataclasses.fields(coefficients)}
+    )
+    assert torch.equal(mesh_from(half, EGG).vertices, mesh_from(single, EGG).vertices)
