@@ -81,8 +81,8 @@ def align_face(landmarks: Float[Tensor, "landmarks 2"], *, height: int, width: i
     return Alignment(width=width, height=height, scale=_FACE_SPAN / span, translation=(x, y))
 
 
-def five_points(landmarks: Float[Tensor, "landmarks 2"]) -> Float[Tensor, "5 2"]:
-    """Eye centres (from their corners), nose tip and mouth corners of the 68 iBUG points."""
+def five_points(landmarks: Float[Tensor, "landmarks axes"]) -> Float[Tensor, "5 axes"]:
+    """Eye centres (from their corners), nose tip and mouth corners of 68 iBUG points, 2D or 3D."""
     if landmarks.shape[0] not in (5, 68):
         raise InputError(
             f"landmarks has {landmarks.shape[0]} points but alignment needs 68 (iBUG order) or 5 "

@@ -42,7 +42,7 @@ EXPRESSION_INDEX = {name: index for index, name in enumerate(EXPRESSIONS)}
 
 _CENTIMETRES_PER_DM = 10.0
 _GAZE = math.radians(25)  # how far an eyeLook weight of 1 turns the eyeball
-_CACHE_VERSION = 3  # of what this file makes of the folder
+_CACHE_VERSION = 4  # of what this file makes of the folder
 
 
 def load_ict(
@@ -82,8 +82,7 @@ def _build(folder: Path, parts: IctParts) -> FaceBasis:
     identity = [_mode(folder, f"identity{k:03d}", neutral) for k in range(SHAPE_DIM)]
     expression = [_mode(folder, name, neutral) for name in EXPRESSIONS]
     mean = torch.from_numpy(neutral[kept] / _CENTIMETRES_PER_DM)
-    points = five_points(mean[landmarks, :2])
-    centre = torch.cat([points, mean[landmarks[[36, 45, 30, 48, 54]], 2:]], dim=1).mean(dim=0)
+    centre = five_points(mean[landmarks]).mean(dim=0)
     mean_vertices = (mean - centre + torch.from_numpy(STANDARD_POINTS).mean(dim=0)).float()
     expression_basis = _stack(expression, kept, EXPRESSION_DIM)
     expression_basis = _turn_eyeballs(expression_basis, mean_vertices, parts)
