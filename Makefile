@@ -21,6 +21,9 @@ format: $(READY)
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
+golden: $(READY)  # rewrite the golden pictures; then look at them
+	IMAGINEID_UPDATE_GOLDEN=1 $(BIN)/python -m pytest tests/render/test_mesh_frame.py
+
 clean:
 	rm -rf .venv out build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
