@@ -26,6 +26,13 @@ def add_command(what: Any) -> argparse.ArgumentParser:
         "--photometric", action="store_true", help="fit the colours too, not the landmarks alone"
     )
     fit.add_argument(
+        "--landmark-noise",
+        type=float,
+        default=0.5,
+        metavar="PX",
+        help="how far off the landmarks may be, in pixels of 224 (0.5; a detector's are 1 to 2)",
+    )
+    fit.add_argument(
         "--framed",
         action="store_true",
         help="the picture is framed by our camera already (a render): do not align it",
@@ -38,7 +45,7 @@ def add_command(what: Any) -> argparse.ArgumentParser:
 def run_fit(options: argparse.Namespace) -> None:
     from imagineid_core.checkpoint import write_whole
     from imagineid_core.face.align import CROP_SIZE, align_face, crop_face, into_crop
-    from imagineid_core.face.fit import fit_face
+    from imagineid_core.face.fit import FitConfig, fit_face
     from imagineid_core.face.load import load_face
     from imagineid_core.face.mesh import mesh_from
     from imagineid_core.performance import TENSORS, save_performance
@@ -47,6 +54,8 @@ def run_fit(options: argparse.Namespace) -> None:
     from imagineid_core.video.picture import load_picture, save_picture
 
     folder = Path(options.out)
+    if not options.landmark_noise > 0:
+        raise InputError(f"landmark-noise is {options.landmark_noise} but must be above 0 pixels.")
     refuse_overwriting(folder, (TENSORS, "fit.json", "fit.png"), options.overwrite)
     image, points = load_picture(options.image), _load_landmarks(Path(options.landmarks))
     basis = load_face(options.basis)
@@ -68,6 +77,7 @@ def run_fit(options: argparse.Namespace) -> None:
         width=width,
         images=image[None] if options.photometric else None,
         render=draw if options.photometric else None,
+        config=FitConfig(landmark_sigma=options.landmark_noise),
     )
     frame = render_mesh_frame(mesh_from(coefficients, basis), camera, antialias=True)
     save_performance(folder, _still(coefficients), source=Path(options.image).name)
