@@ -49,11 +49,11 @@ def beard_piece(
 def _ground(beard: str) -> _Ground:
     face = rest_face()
     jaw, lip = beard_weight(face), moustache_weight(face)
-    x, y, _ = face.vertices.T
+    x, y, z = face.vertices.T
     if beard == "moustache":
         weight = lip
     elif beard == "goatee":
-        round_chin = rise(np.abs(x), 0.30, 0.20) * rise(y, -0.93, -0.84)
+        round_chin = rise(np.abs(x), 0.30, 0.20) * rise(z, -0.12, 0.0)
         weight = np.maximum(jaw * round_chin, lip)
     else:
         weight = np.maximum(jaw, lip)

@@ -50,7 +50,7 @@ def draw_person(seed: int) -> Person:
 def coefficients_of(
     person: Person,
     expression: Float[Tensor, "frames expression=64"],
-    pose: Float[Tensor, "frames pose=6"],
+    pose: Float[Tensor, "#frames pose=6"],
 ) -> FaceCoefficients:
     """The person moving: one row a frame; `portrait_pose` gives poses that fit the frame."""
     num_frames = expression.shape[0]

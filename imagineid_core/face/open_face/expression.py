@@ -7,7 +7,14 @@ the mouth move both lips alike where they touch. Knows nothing about emotions or
 import numpy as np
 
 from imagineid_core.face.open_face import eyes, mouth, skull
-from imagineid_core.face.open_face.fields import bump, on_both_sides, rise, scattered, waves
+from imagineid_core.face.open_face.fields import (
+    away_from_middle,
+    bump,
+    on_both_sides,
+    rise,
+    scattered,
+    waves,
+)
 from imagineid_core.face.open_face.rest import SIDES, RestFace, lid_motion
 
 JAW_ANGLE = 0.33  # radians at jaw_open = 1
@@ -58,7 +65,7 @@ def jaw_weight(face: RestFace) -> np.ndarray:
     up, ahead = points[:, 1] - JAW_HINGE[1], points[:, 2] - JAW_HINGE[2]
     angle = np.degrees(np.arctan2(up, np.maximum(ahead, 1e-3)))
     weight = rise(angle, -15, -40)
-    weight = weight * rise(points[:, 1], -1.12, -0.80) * rise(points[:, 2], -0.72, -0.30)
+    weight = weight * rise(points[:, 1], -1.12, -0.90) * rise(points[:, 2], -0.72, -0.30)
     loops = face.skin.mouth
     around = (1 - np.sin(mouth.mouth_angles())) / 2
     share = rise(np.arange(len(loops)) / mouth.CONTACT_LOOP, 0.0, 0.75)[:, None]
@@ -94,7 +101,7 @@ def _jaw_fields(face: RestFace, jaw: np.ndarray) -> dict[str, np.ndarray]:
     )
     opened = jaw[:, None] * (turned - from_hinge)
     corners = on_both_sides(face.vertices, (0.26, -0.38, 0.25), (0.10, 0.12, 0.14))
-    opened[:, 0] -= 0.028 * corners * np.sign(face.vertices[:, 0]) * _is_soft(face)
+    opened[:, 0] -= 0.028 * corners * away_from_middle(face.vertices) * _is_soft(face)
     return {
         "jaw_open": opened,
         "jaw_left": _along(_sealed(face, jaw), (0.042, 0.0, 0.0)),
@@ -163,7 +170,7 @@ def _cheek_fields(face: RestFace) -> dict[str, np.ndarray]:
         )
     nose = bump(points, (0.0, 0.26, 0.26), (0.10, 0.09, 0.16)) * soft
     wings = on_both_sides(points, (0.13, -0.07, 0.30), (0.05, 0.06, 0.10)) * soft
-    sides = np.sign(points[:, 0])
+    sides = away_from_middle(points)
     fields["nose_wrinkle"] = _along(nose, (0.0, -0.012, 0.010)) + _along(wings, (0.0, 0.034, 0.0))
     fields["nostril_flare"] = np.stack([0.028 * wings * sides, 0.008 * wings, 0.0 * wings], axis=-1)
     return fields

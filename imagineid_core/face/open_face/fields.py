@@ -6,7 +6,7 @@ Points are rows of (x, y, z) in dm. Knows nothing about which face they belong t
 import numpy as np
 
 
-def rise(value: np.ndarray, start: float, end: float) -> np.ndarray:
+def rise(value: np.ndarray, start: float | int, end: float | int) -> np.ndarray:
     """0 at `start`, 1 at `end`, smooth between and flat outside; `end` may be the smaller."""
     t = np.clip((value - start) / (end - start), 0, 1)
     return t * t * (3 - 2 * t)
@@ -26,6 +26,11 @@ def on_both_sides(points: np.ndarray, centre: tuple, widths: tuple) -> np.ndarra
     """The hill at (x, ...) and its mirror image at (-x, ...)."""
     mirrored = (-centre[0], *centre[1:])
     return bump(points, centre, widths) + bump(points, mirrored, widths)
+
+
+def away_from_middle(points: np.ndarray) -> np.ndarray:
+    """-1 on the viewer's left, 1 on the right, passing through 0 in the middle without a step."""
+    return np.tanh(points[:, 0] / 0.04)
 
 
 def scattered(index: int, count: int) -> np.ndarray:

@@ -9,7 +9,14 @@ import numpy as np
 
 from imagineid_core.face.open_face import eyes, mouth, skull
 from imagineid_core.face.open_face.expression import lip_weights
-from imagineid_core.face.open_face.fields import bump, on_both_sides, rise, scattered, waves
+from imagineid_core.face.open_face.fields import (
+    away_from_middle,
+    bump,
+    on_both_sides,
+    rise,
+    scattered,
+    waves,
+)
 from imagineid_core.face.open_face.rest import SIDES, RestFace, lid_motion
 
 _SPREAD = 0.62  # of every named direction: together they add up
@@ -78,7 +85,7 @@ def _face_fields(points: np.ndarray) -> dict[str, np.ndarray]:
             z=0.022 * on_both_sides(points, (0.36, 0.06, 0.1), (0.12, 0.09, 0.2)),
             y=0.012 * on_both_sides(points, (0.36, 0.06, 0.1), (0.14, 0.12, 0.2)),
         ),
-        "cheek_fullness": _field(x=0.036 * cheek * np.sign(x), z=0.024 * cheek),
+        "cheek_fullness": _field(x=0.036 * cheek * away_from_middle(points), z=0.024 * cheek),
         "jaw_width": _field(x=0.075 * x * jaw * rise(z, 0.5, -0.1)),
         "jaw_height": _field(
             y=-0.045 * on_both_sides(points, (0.44, -0.44, -0.35), (0.2, 0.16, 0.3))
@@ -213,7 +220,7 @@ def _red(face: RestFace) -> np.ndarray:
 
 def _away(points: np.ndarray, centre: tuple, widths: tuple) -> np.ndarray:
     """A hill on both sides, signed so that x moves away from the middle."""
-    return on_both_sides(points, centre, widths) * np.sign(points[:, 0])
+    return on_both_sides(points, centre, widths) * away_from_middle(points)
 
 
 def _field(

@@ -88,8 +88,8 @@ def tongue() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     num_loops, num_around = 9, 16
     turn = np.arange(num_around) * 2 * np.pi / num_around
     forward = np.linspace(0, 1, num_loops)
-    width = 0.17 * np.sqrt(np.maximum(1 - forward**5, 0.0)) * (0.82 + 0.18 * np.cos(forward * 2))
-    height = 0.060 * np.sqrt(np.maximum(1 - forward**4, 0.0))
+    width = 0.17 * np.sqrt(np.maximum(1 - forward**5, 0.03)) * (0.82 + 0.18 * np.cos(forward * 2))
+    height = 0.060 * np.sqrt(np.maximum(1 - forward**4, 0.03))
     z = -0.28 + 0.45 * forward
     y = _LINE_HEIGHT - 0.130 + 0.030 * np.sin(np.pi * forward) - 0.02 * forward
     loops = np.stack(

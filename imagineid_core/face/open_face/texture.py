@@ -210,7 +210,7 @@ def beard_weight(face: RestFace) -> np.ndarray:
     x, y, z = face.vertices.T
     # The upper edge falls from the ear to the corner of the mouth.
     edge = np.interp(np.abs(x), [0.0, 0.25, 0.40, 0.62], [-0.46, -0.36, -0.22, 0.10])
-    jaw = rise(y, edge + 0.05, edge - 0.07) * rise(y, -1.02, -0.86) * rise(z, -0.66, -0.50)
+    jaw = rise(y - edge, 0.05, -0.07) * rise(y, -1.02, -0.86) * rise(z, -0.66, -0.50)
     under_lip = 0.35 + 0.65 * rise(np.hypot(x / 0.9, (y + 0.52) * 1.3), 0.05, 0.16)
     return jaw * under_lip * (1 - _lip_weight(face)) * _skin_weight(face)
 
