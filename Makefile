@@ -8,6 +8,8 @@ export OMP_NUM_THREADS ?= 1
 
 demo: $(READY)
 	$(BIN)/python -m imagineid_core.cli inspect samples/hello.wav --picture out/demo/sound.png
+	$(BIN)/python -m imagineid_core.cli face sheet --seed 0 --out out/demo/heads.png
+	$(BIN)/python -m imagineid_core.cli face sheet --of portraits --seed 0 --out out/demo/people.png
 
 test: $(READY)
 	$(BIN)/python -m pytest

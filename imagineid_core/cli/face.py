@@ -32,6 +32,12 @@ def add_commands(commands: Any) -> None:
 
     sheet = what.add_parser("sheet", help="identities x expressions x poses in one picture")
     sheet.add_argument("--seed", type=int, default=0, help="of the identities (0)")
+    sheet.add_argument(
+        "--of",
+        choices=("heads", "controls", "portraits"),
+        default="heads",
+        help="heads of the basis; each named control of the open face; dressed people",
+    )
     sheet.add_argument("--out", required=True, metavar="PNG")
     sheet.set_defaults(run=run_sheet)
 
@@ -56,11 +62,17 @@ def add_commands(commands: Any) -> None:
 
 
 def run_sheet(options: argparse.Namespace) -> None:
-    from imagineid_core.corpus.portrait.sheet import face_sheet
+    from imagineid_core.corpus.portrait.sheet import control_sheet, face_sheet, portrait_sheet
     from imagineid_core.face.load import load_face
     from imagineid_core.video.picture import save_picture
 
-    save_picture(face_sheet(load_face(options.basis), options.seed), Path(options.out))
+    if options.of == "heads":
+        sheet = face_sheet(load_face(options.basis), options.seed)
+    elif options.of == "controls":
+        sheet = control_sheet(load_face(options.basis))
+    else:
+        sheet = portrait_sheet(options.seed)
+    save_picture(sheet, options.out)
     print(options.out)
 
 

@@ -128,3 +128,12 @@ def test_landmarks_that_are_none_are_named(tmp_path, capsys, content, told):
     )
     assert told in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_sheets_show_many_faces_of_one_seed(tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert run("face", "sheet", "--seed", seed, "--out", tmp_path / f"{name}.png") == 0
+    sheets = [np.array(Image.open(tmp_path / f"{name}.png")) for name in "abc"]
+    assert min(sheets[0].shape[:2]) > 500
+    assert np.array_equal(sheets[0], sheets[1])
+    assert not np.array_equal(sheets[0], sheets[2])
