@@ -1,4 +1,4 @@
-"""The run-time type checker of the tests: beartype, with int accepted where float is said (PEP 484)."""
+"""The type checker of the tests: beartype, with int accepted where float is said (PEP 484)."""
 
 from beartype import BeartypeConf, beartype
 
