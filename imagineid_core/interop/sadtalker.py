@@ -7,7 +7,6 @@ know the renderer of SadTalker, nor the other three parts of its container.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,6 +16,7 @@ from imagineid_core.errors import InputError
 from imagineid_core.interop.released import fill_renamed, has_prefixes, read_part, read_pickle
 from imagineid_core.listen.expnet import ExpNet, ExpNetConfig
 from imagineid_core.listen.mel_encoder import MELS, STEPS, MelEncoder, MelEncoderConfig
+from imagineid_core.listen.progressive import Frames
 from imagineid_core.motion.blink import sadtalker_blinks
 from imagineid_core.motion.head_pose import PoseVAE, PoseVAEConfig, head_motion
 from imagineid_core.motion.smooth import savitzky_golay
@@ -30,14 +30,6 @@ _IGNORED_IN_POSE = ("netD_motion.",)  # the discriminator, used in training only
 
 Progress = Callable[[str, int, int], None]  # stage, frames done, frames in all
 _FRAMES_AT_ONCE = 512
-
-
-@runtime_checkable
-class Windows(Protocol):
-    """Mel windows by frame: `windows[a:b]` gives 80 x 16 pictures, or rows of 1280."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, frames: slice, /) -> Tensor: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +107,7 @@ def audio2pose_from(released: Mapping[str, Tensor], *, source: str) -> AudioToPo
 @torch.no_grad()
 def listen_sadtalker(
     listener: SadTalkerListener,
-    windows: Windows,
+    windows: Frames,
     *,
     seed: int,
     style: int = 0,
@@ -163,7 +155,7 @@ def listen_sadtalker(
 
 def _in_slices(
     network: nn.Module,
-    windows: Windows,
+    windows: Frames,
     stage: str,
     on_progress: Progress | None,
     *others: Tensor,
