@@ -68,9 +68,9 @@ def _side_part(scalp: Scalp, draw: np.random.Generator) -> np.ndarray:
 
 
 def _quiff(scalp: Scalp, draw: np.random.Generator) -> np.ndarray:
-    front = bump(scalp.rest.reshape(-1, 3), (0.0, 1.12, 0.0), (0.34, 0.20, 0.26))
+    front = bump(scalp.rest.reshape(-1, 3), (0.0, 1.10, 0.02), (0.30, 0.17, 0.24))
     front = front.reshape(scalp.around.shape)
-    return 0.028 + 0.05 * _top(scalp) + 0.17 * front + 0.010 * _curls(scalp, draw, 0.4, 0.25)
+    return 0.028 + 0.04 * _top(scalp) + 0.26 * front + 0.010 * _curls(scalp, draw, 0.4, 0.25)
 
 
 def _curly(scalp: Scalp, draw: np.random.Generator) -> np.ndarray:
@@ -110,7 +110,7 @@ _THICKNESS: dict[str, Callable[[Scalp, np.random.Generator], np.ndarray]] = {
 
 def _with_bangs(scalp: Scalp) -> Scalp:
     """The hairline comes down to the brows between the temples."""
-    lower = np.interp(scalp.around, [0, 38, 52, 62], [0.36, 0.34, 0.22, 0.0])
+    lower = np.interp(scalp.around, [0, 38, 52, 62], [0.36, 0.33, 0.14, 0.0])
     return Scalp(
         points=scalp.points,
         outward=scalp.outward,
@@ -140,7 +140,7 @@ def _shell(
     opacity = opacity * _OPACITY.get(attributes.hair_style, 1.0)
     albedo = _strands(points, scalp.around, attributes, draw)
     albedo = skin_rgb + opacity[..., None] * (albedo - skin_rgb)
-    near = scalp.above_line > -0.20
+    near = scalp.above_line > -0.08
     keep = near[:-1, :-1] | near[1:, :-1] | near[:-1, 1:] | near[1:, 1:]
     return sheet(points, albedo, keep=keep), points
 
@@ -165,7 +165,8 @@ def _hanging(
     depth = np.where(unit[:, 1] < 0, 0.74, 0.50)
     at_neck = 1 / np.sqrt((unit[:, 0] / 0.86) ** 2 + (unit[:, 1] / depth) ** 2)
     fall = rise(along, 0.0, 0.42)
-    reach = (radius + 0.10 * rise(along, 0, 0.12)) * (1 - fall) + (at_neck + flare * along) * fall
+    clear = 0.11 * rise((top[:, 1] - end) * along, 0.0, 0.42)  # of the ears
+    reach = (radius + clear) * (1 - fall) + (at_neck + flare * along) * fall
     # The edges in front roll in toward the face, so that hair has body.
     place = np.arange(len(top))
     edge = np.minimum(place, place[::-1])

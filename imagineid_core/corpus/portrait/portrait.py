@@ -34,7 +34,7 @@ from imagineid_core.values import FaceCoefficients, Mesh
 
 _NECK_ROW = 57  # of the head's grid: the collar closes here
 _LAST_NECK_ROW = 58  # below it the head's mesh gives way to the clothes
-_SAMPLES = 2  # per pixel and axis
+_SAMPLES = 3  # per pixel and axis
 _FAR = 30.0  # dm; hair behind the head reaches beyond D3DFR's 15
 
 

@@ -11,12 +11,15 @@ from imagineid_core.face.open_face.controls import (
     controls_from_expression,
     expression_from_controls,
 )
+from imagineid_core.face.open_face.measures import eye_opening, lip_gap
 
 __all__ = [
     "CONTROLS",
     "EMOTIONS",
     "controls_from_expression",
     "expression_from_controls",
+    "eye_opening",
+    "lip_gap",
     "open_face_basis",
     "shape_directions",
     "texture_directions",

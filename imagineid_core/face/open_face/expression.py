@@ -126,9 +126,9 @@ def _lip_fields(face: RestFace, jaw_open: np.ndarray) -> dict[str, np.ndarray]:
     fields["stretch"] = np.stack(
         [0.26 * x * narrow, -0.22 * y * near, -0.020 * near - 0.30 * x**2 * narrow], axis=-1
     )
-    thin = np.stack([np.zeros_like(x), -0.30 * y * red, -0.014 * red], axis=-1)
-    fields["lip_press"] = thin + _along(near, (0.0, 0.0, -0.006))
-    fields["lip_roll_in"] = np.stack([np.zeros_like(x), -0.62 * y * red, -0.030 * red], axis=-1)
+    firm = np.stack([-0.10 * x * narrow, -0.26 * y * red, 0.012 * red + 0.008 * near], axis=-1)
+    fields["lip_press"] = firm
+    fields["lip_roll_in"] = np.stack([np.zeros_like(x), -0.58 * y * red, -0.040 * red], axis=-1)
     fields["upper_lip_raise"] = _along(upper, (0.0, 0.060, 0.004))
     fields["lower_lip_down"] = _along(lower, (0.0, -0.062, 0.004))
     fields["upper_lip_forward"] = _along(_sealed(face, upper), (0.0, 0.003, 0.035))

@@ -125,7 +125,7 @@ def _nose_fields(points: np.ndarray) -> dict[str, np.ndarray]:
         "nose_tip_size": _field(x=0.10 * x * tip, z=0.010 * tip, y=-0.010 * tip),
         "nose_tip_up": _field(y=0.026 * tip, z=0.006 * tip),
         "nose_bridge_height": _field(z=0.020 * bridge),
-        "nose_bridge_width": _field(x=0.14 * x * bump(points, (0.0, 0.2, 0.25), (0.2, 0.16, 0.2))),
+        "nose_bridge_width": _field(x=0.20 * x * bump(points, (0, 0.14, 0.25), (0.09, 0.14, 0.2))),
         "nose_root_depth": _field(z=-0.018 * root),
         "nose_wing_height": _field(
             y=0.016 * on_both_sides(points, (0.13, -0.08, 0.3), (0.045, 0.06, 0.10))
