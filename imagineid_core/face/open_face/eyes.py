@@ -27,7 +27,7 @@ _MEETING = 0.14  # where closed lids meet, as a share of the opening above the l
 IRIS_ANGLE = np.radians(27.5)
 PUPIL_ANGLE = np.radians(11.0)
 _RING_ANGLES = np.radians([3.5, 7.5, 10.9, 11.1, 16, 22, 26.8, 28.2, 34, 44, 56, 70, 86, 100])
-_NUM_SPOKES = 24
+NUM_SPOKES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Vertex 0 is the front pole; then rings of `num_spokes`. The pole's fan is made of quads whose
     last corner repeats, so that one rule splits them all.
     """
-    spoke = np.arange(_NUM_SPOKES) * 2 * np.pi / _NUM_SPOKES
+    spoke = np.arange(NUM_SPOKES) * 2 * np.pi / NUM_SPOKES
     rings = [
         np.stack(
             [
@@ -84,14 +84,14 @@ def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         for tilt in _RING_ANGLES
     ]
     unit = np.concatenate([[[0.0, 0.0, 1.0]], *rings])
-    tilt = np.concatenate([[0.0], np.repeat(_RING_ANGLES, _NUM_SPOKES)])
-    index = 1 + np.arange(len(_RING_ANGLES) * _NUM_SPOKES).reshape(-1, _NUM_SPOKES)
+    tilt = np.concatenate([[0.0], np.repeat(_RING_ANGLES, NUM_SPOKES)])
+    index = 1 + np.arange(len(_RING_ANGLES) * NUM_SPOKES).reshape(-1, NUM_SPOKES)
     quads = layout.loop_quads(index[::-1])
     return skull.EYE_CENTRE + unit * skull.EYE_RADIUS, tilt, quads
 
 
 def pole_triangles() -> np.ndarray:
-    ring = 1 + np.arange(_NUM_SPOKES)
+    ring = 1 + np.arange(NUM_SPOKES)
     return np.stack([np.zeros_like(ring), ring, np.roll(ring, -1)], axis=-1)
 
 

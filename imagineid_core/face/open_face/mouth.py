@@ -40,6 +40,8 @@ _UPPER_TEETH_BACK, _LOWER_TEETH_BACK = 0.074, 0.110  # behind the line of contac
 _TEETH_EDGE = -0.014  # upper edge of closed lower teeth, from the line of contact
 _NUM_TEETH = 12
 _COLUMNS_A_TOOTH = 3
+NUM_TEETH_COLUMNS = _NUM_TEETH * _COLUMNS_A_TOOTH + 1
+NUM_TONGUE_SPOKES = 16
 
 
 def mouth_angles() -> np.ndarray:
@@ -85,7 +87,7 @@ def teeth() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def tongue() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions, how far forward each vertex lies (0 root, 1 tip), quads."""
-    num_loops, num_around = 9, 16
+    num_loops, num_around = 9, NUM_TONGUE_SPOKES
     turn = np.arange(num_around) * 2 * np.pi / num_around
     forward = np.linspace(0, 1, num_loops)
     width = 0.17 * np.sqrt(np.maximum(1 - forward**5, 0.03)) * (0.82 + 0.18 * np.cos(forward * 2))
@@ -137,7 +139,12 @@ def _inside(angle: np.ndarray, contact: np.ndarray) -> np.ndarray:
         # Toward the corners the pocket is shallower, so that it stays inside the cheek.
         up = away * np.sin(angle)
         x = contact[:, 0] * width
-        z = contact[:, 2] - back * (0.55 + 0.45 * np.abs(np.sin(angle)))
+        # The lower lip lies a little further back, so the two pass each other.
+        z = (
+            contact[:, 2]
+            - 0.008 * (np.sin(angle) < 0)
+            - back * (0.55 + 0.45 * np.abs(np.sin(angle)))
+        )
         z = np.where(back > 0.1, contact[:, 2].max() - back - 0.28 * (x / 0.3) ** 2, z)
         loops.append(
             np.stack([x, contact[:, 1] + up, np.minimum(z, contact[:, 2] - 0.01)], axis=-1)
@@ -147,7 +154,7 @@ def _inside(angle: np.ndarray, contact: np.ndarray) -> np.ndarray:
 
 def _row_of_teeth(*, is_upper: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One arch as an open grid: gum, gum line, belly, edge, and the edge's back."""
-    num_columns = _NUM_TEETH * _COLUMNS_A_TOOTH + 1
+    num_columns = NUM_TEETH_COLUMNS
     turn = np.linspace(-1, 1, num_columns) * np.radians(78)
     middle = contact_line(np.array([np.pi / 2]))[0]
     back = _UPPER_TEETH_BACK if is_upper else _LOWER_TEETH_BACK

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from imagineid_core.face.open_face import ears, eyes, head, mouth
-from imagineid_core.face.open_face.layout import Layout, skin_layout, split_quads
+from imagineid_core.face.open_face.layout import Layout, mirror_order, skin_layout, split_quads
 
 SIDES = (-1.0, 1.0)  # the viewer's left first, as iBUG counts
 
@@ -59,24 +59,28 @@ def rest_face() -> RestFace:
         ]
     )
     poles = [eyes.pole_triangles() + start for start in starts[:2]]
-    mirrored_ball = ball * np.array([-1.0, 1.0, 1.0])
     # A mirrored ball would be inside out, so the left one is the right one moved across.
     moved = ball - np.array([2 * ball[0, 0], 0.0, 0.0])
-    assert np.allclose(np.sort(moved[:, 0]), np.sort(mirrored_ball[:, 0]))
     vertices = np.concatenate([vertices, moved, ball, teeth, tongue])
     triangles = np.concatenate([skin.triangles, *poles, split_quads(quads, vertices)])
+    parts = {
+        "left": starts[0] + np.arange(len(ball)),
+        "right": starts[1] + np.arange(len(ball)),
+        "teeth": starts[2] + np.arange(len(teeth)),
+        "tongue": starts[3] + np.arange(len(tongue)),
+    }
     return RestFace(
         vertices=vertices,
         triangles=triangles,
         skin=skin,
-        eyeballs=(starts[0] + np.arange(len(ball)), starts[1] + np.arange(len(ball))),
+        eyeballs=(parts["left"], parts["right"]),
         eyeball_tilt=tilt,
-        teeth=starts[2] + np.arange(len(teeth)),
+        teeth=parts["teeth"],
         teeth_share=share,
         teeth_upper=is_upper,
-        tongue=starts[3] + np.arange(len(tongue)),
+        tongue=parts["tongue"],
         tongue_forward=forward,
-        mirror=_mirror(vertices),
+        mirror=_mirror(skin, parts),
     )
 
 
@@ -93,11 +97,23 @@ def _place(vertices: np.ndarray, patch: np.ndarray, positions: np.ndarray) -> No
     vertices[patch[1:]] = positions[1:]  # loop 0 belongs to the grid
 
 
-def _mirror(vertices: np.ndarray) -> np.ndarray:
-    """Mirror images have the same |x|, y and z: sort by these, and neighbours are partners."""
-    rounded = np.round(vertices, 6) + 0.0
-    order_here = np.lexsort((rounded[:, 2], rounded[:, 1], rounded[:, 0]))
-    order_there = np.lexsort((rounded[:, 2], rounded[:, 1], 0.0 - rounded[:, 0]))
-    mirror = np.empty(len(vertices), dtype=int)
-    mirror[order_here] = order_there
+def _mirror(skin: Layout, parts: dict[str, np.ndarray]) -> np.ndarray:
+    """By topology, not by position: two places a rounding error apart are never confused."""
+    count = 1 + max(int(part.max()) for part in parts.values())
+    mirror = np.arange(count)
+    grid = skin.grid
+    across = grid[:, -np.arange(grid.shape[1]) % grid.shape[1]]
+    mirror[grid[grid >= 0]] = across[grid >= 0]
+    for left, right in ((skin.mouth, skin.mouth), skin.eyes, skin.ears):
+        turned = right[:, mirror_order(right.shape[1])]
+        mirror[left] = turned
+        mirror[turned] = left
+    for left, right in ((parts["left"], parts["right"]), (parts["right"], parts["left"])):
+        rings = right[1:].reshape(-1, eyes.NUM_SPOKES)
+        mirror[left[1:]] = rings[:, mirror_order(eyes.NUM_SPOKES)].ravel()
+        mirror[left[0]] = right[0]
+    rows = parts["teeth"].reshape(-1, mouth.NUM_TEETH_COLUMNS)
+    mirror[rows] = rows[:, ::-1]
+    loops = parts["tongue"].reshape(-1, mouth.NUM_TONGUE_SPOKES)
+    mirror[loops] = loops[:, mirror_order(mouth.NUM_TONGUE_SPOKES)]
     return mirror

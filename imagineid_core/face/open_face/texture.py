@@ -117,7 +117,7 @@ def _brow_weights(face: RestFace) -> tuple[np.ndarray, np.ndarray]:
     points = face.vertices
     x = np.abs(points[:, 0])
     along = np.clip((x - 0.085) / 0.40, 0, 1)
-    arc = 0.419 + 0.064 * np.sin(np.pi * (0.06 + 0.80 * along)) + 0.004 * along
+    arc = 0.419 + 0.064 * np.sin(np.pi * (0.10 + 0.76 * along)) + 0.004 * along
     half = 0.031 * (1 - 0.60 * along**1.3) * rise(x, 0.050, 0.150)
     away = np.abs(points[:, 1] - arc) / np.maximum(half, 1e-3)
     ends = rise(x, 0.070, 0.150) * rise(x, 0.50, 0.40) * rise(points[:, 2], -0.25, -0.05)
@@ -185,14 +185,10 @@ def _blush(face: RestFace) -> np.ndarray:
 def _freckles(face: RestFace) -> np.ndarray:
     points = face.vertices
     where = bump(points, (0.0, 0.02), (0.32, 0.11)) * rise(points[:, 2], -0.1, 0.15)
-    spots = scattered_spots(points)
+    # By vertex, without pattern, and the same on every machine.
+    spots = np.array([scattered(index, 2).sum() % 1.0 for index in range(len(points))])
+    spots = np.maximum(spots - 0.55, 0) * 2.2
     return where * spots * _skin_weight(face)
-
-
-def scattered_spots(points: np.ndarray) -> np.ndarray:
-    """0 or more by vertex, without pattern: a hash of the place."""
-    place = np.sin(points @ np.array([127.1, 311.7, 74.7])) * 43758.5453
-    return np.maximum((place % 1.0) - 0.55, 0) * 2.2
 
 
 def _under_eye(face: RestFace) -> np.ndarray:
@@ -237,7 +233,7 @@ def _paint_inside(mean: np.ndarray, face: RestFace) -> None:
         inner = rise(np.abs(face.vertices[patch[eyes.MARGIN_LOOP], 0]), 0.205, 0.175)[:, None]
         mean[patch[eyes.MARGIN_LOOP + 1 :]] = _CONJUNCTIVA + inner * (_CARUNCLE - _CONJUNCTIVA)
     share, upper = face.teeth_share, face.teeth_upper
-    teeth = np.where((share > 1)[:, None], _GUM, _TOOTH) * np.where(share < 0, 0.72, 1.0)[:, None]
+    teeth = np.where((share > 1)[:, None], _GUM, _TOOTH) * np.where(share < 0, 0.84, 1.0)[:, None]
     back = np.clip((face.vertices[face.teeth, 2].max() - face.vertices[face.teeth, 2]) / 0.4, 0, 1)
     mean[face.teeth] = (
         teeth * (1 - 0.62 * back**0.8)[:, None] * np.where(upper, 0.97, 0.88)[:, None]
