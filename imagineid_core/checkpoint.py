@@ -89,6 +89,17 @@ def read_tensors(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         ) from error
 
 
+def architecture_of(path: str | Path) -> str | None:
+    """What one of our own files holds; None for any other file. Reads the header only."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt", device="cpu") as file:
+            return (file.metadata() or {}).get("architecture")
+    except (SafetensorError, OSError):
+        return None
+
+
 def fill(module: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
     """Load `state` into `module`; keys that do not fit are one error that lists them."""
     expected = module.state_dict()

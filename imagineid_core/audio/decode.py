@@ -128,7 +128,7 @@ def _chunks(container, track: SoundTrack, allow_damaged: bool) -> Iterator[Chunk
                 continue
             raise InputError(
                 f"{track.path.name} is damaged at {seconds:.2f} s ({_reason(error)}). "
-                "Export it again, or allow damaged files to use the rest."
+                "Export it again, or set allow_damaged to use the rest."
             ) from error
         for frame in frames:
             if resampler is None:  # 'flt' is interleaved: planar frames lose channels above eight
@@ -162,7 +162,7 @@ def _check_length(track: SoundTrack, num_decoded: int, allow_damaged: bool) -> N
     if not allow_damaged and seconds < declared * 0.99 - _MISSING_SECONDS:
         raise InputError(
             f"{track.path.name} ends early: it declares {declared:.2f} s and holds {seconds:.2f}. "
-            "It was cut off; copy or export it again, or allow damaged files to use what is there."
+            "It was cut off; copy or export it again, or set allow_damaged to use what is there."
         )
 
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 import wave
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,17 @@ _RATE = 44_100
 _REPEATS = {SHORT: 3, LONG: 1}
 
 
-def bench_pad(threads: int | None = None) -> dict[str, Any]:
+def bench_pad(
+    threads: int | None = None, on_progress: Callable[[str, int, int], None] | None = None
+) -> dict[str, Any]:
     """`realtime_factor` at 60 s; time per second and peak memory at 600 s relative to 60 s."""
     threads = threads or os.cpu_count() or 1
+    runs = {}
     with tempfile.TemporaryDirectory() as folder:
-        runs = {seconds: _run_child(Path(folder), seconds, threads) for seconds in (SHORT, LONG)}
+        for done, seconds in enumerate((SHORT, LONG)):
+            if on_progress is not None:
+                on_progress(f"{seconds} s of sound", done, 2)
+            runs[seconds] = _run_child(Path(folder), seconds, threads)
     short, long = (statistics.median(runs[seconds]["took"]) for seconds in (SHORT, LONG))
     return {
         "bench": "pad",

@@ -4,6 +4,8 @@ import argparse
 import json
 from typing import Any
 
+from imagineid_core.cli.progress import stage_bars
+
 
 def add_commands(commands: Any) -> None:
     bench = commands.add_parser("bench", help="measure this code on this machine")
@@ -20,7 +22,9 @@ def add_commands(commands: Any) -> None:
 def run_pad(options: argparse.Namespace) -> None:
     from imagineid_core.bench.pad import bench_pad
 
-    _tell(bench_pad(options.threads), options.json)
+    with stage_bars() as bars:
+        result = bench_pad(options.threads, on_progress=bars.steps)
+    _tell(result, options.json)
 
 
 def run_render(options: argparse.Namespace) -> None:

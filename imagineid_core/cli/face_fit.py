@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli.outputs import refuse_overwriting
+from imagineid_core.cli.progress import stage_bars
 from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:  # torch comes with these, and `imagineid --help` need not wait for it
@@ -70,15 +71,17 @@ def run_fit(options: argparse.Namespace) -> None:
         frame = render_mesh_frame(mesh, camera)
         return frame.colour, frame.front_mask
 
-    coefficients, stages = fit_face(
-        points[None],
-        basis,
-        height=height,
-        width=width,
-        images=image[None] if options.photometric else None,
-        render=draw if options.photometric else None,
-        config=FitConfig(landmark_sigma=options.landmark_noise),
-    )
+    with stage_bars() as bars:
+        coefficients, stages = fit_face(
+            points[None],
+            basis,
+            height=height,
+            width=width,
+            images=image[None] if options.photometric else None,
+            render=draw if options.photometric else None,
+            config=FitConfig(landmark_sigma=options.landmark_noise),
+            on_progress=bars.steps,
+        )
     frame = render_mesh_frame(mesh_from(coefficients, basis), camera, antialias=True)
     save_performance(folder, _still(coefficients), source=Path(options.image).name)
     report = {

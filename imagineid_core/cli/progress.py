@@ -19,6 +19,9 @@ class StageBars:
     def frames(self, stage: str, done: int, total: int) -> None:
         self._show(stage, done, total, "frame")
 
+    def steps(self, stage: str, done: int, total: int) -> None:
+        self._show(stage, done, total, "step")
+
     def seconds(self, done: float, total: float | None) -> None:
         """For sound being decoded, whose length may be unknown until its end."""
         self._show("decode", round(done, 1), None if total is None else round(total, 1), "s")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli.outputs import refuse_overwriting
 from imagineid_core.cli.progress import StageBars, stage_bars
+from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:  # values brings torch, which `imagineid --help` need not wait for
     from imagineid_core.values import MotionTrack, Performance, Speech
@@ -87,12 +88,18 @@ def run_inspect(options: argparse.Namespace) -> None:
 
 
 def run_listen(options: argparse.Namespace) -> None:
+    from imagineid_core.checkpoint import architecture_of
     from imagineid_core.motion.track_json import load_track, save_track
     from imagineid_core.performance import TENSORS, TEXT, save_performance
 
     folder, weights = Path(options.out), Path(options.weights)
     names = (TENSORS, TEXT, "motion.json")
     refuse_overwriting(folder, names, options.overwrite)
+    if (part := architecture_of(weights)) is not None:
+        raise InputError(
+            f"{weights.name} holds one part ('{part}') but listening needs all three. "
+            f"Give the folder they lie in: --weights {weights.parent}"
+        )
     drawn = load_track(options.motion) if options.motion else None
     perform = _perform_released if weights.is_file() else _perform_pad
     with stage_bars() as bars:

@@ -6,6 +6,7 @@ coefficients under normal priors, by gradient. Knows no renderer: one is passed 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -22,6 +23,7 @@ from imagineid_core.values import FaceBasis, FaceCoefficients, Mesh
 # A mesh to its colours, RGB in [-1, 1], and the mask of the pixels to compare, 1 or 0.
 Render = Callable[[Mesh], tuple[Tensor, Tensor]]
 Unknowns = dict[str, Tensor]
+Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 
 _NUM_LANDMARKS = 68
 _LANDMARK_STAGES = (("pose", ("pose",)), ("landmarks", ("pose", "shape", "expression")))
@@ -85,6 +87,7 @@ def fit_face(
     render: Render | None = None,
     one_person: bool = False,
     config: FitConfig | None = None,
+    on_progress: Progress | None = None,
 ) -> tuple[FaceCoefficients, tuple[FitStage, ...]]:
     """Coefficients whose mesh falls on the landmarks and, if given, looks like the pictures.
 
@@ -120,7 +123,15 @@ def fit_face(
                 ("light", _LIGHT_RATES, light_steps),
                 ("colours", _COLOUR_RATES, colour_steps),
             ):
-                unknowns = _by_colours(problem, unknowns, images, render, rates, steps)
+                unknowns = _by_colours(
+                    problem,
+                    unknowns,
+                    images,
+                    render,
+                    rates,
+                    steps,
+                    None if on_progress is None else partial(on_progress, name),
+                )
                 stage = FitStage(
                     name=name,
                     landmark_error=_landmark_error(problem, unknowns),
@@ -172,6 +183,7 @@ def _by_colours(
     render: Render,
     rates: Mapping[str, float],
     steps: int,
+    on_step: Callable[[int, int], None] | None,
 ) -> Unknowns:
     """Adam, not LBFGS: triangles come and go under pixels, so the energy has small jumps."""
     unknowns = _freed(unknowns, tuple(rates))
@@ -179,13 +191,15 @@ def _by_colours(
     # A shorter memory than usual: gradients fall by orders of magnitude within a hundred steps.
     optimiser = torch.optim.Adam(groups, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
-    for _ in range(steps):
+    for step in range(steps):
         optimiser.zero_grad()
         energy = _landmark_energy(problem, unknowns) + _prior_energy(problem, unknowns)
         energy = energy + _colour_energy(problem, unknowns, images, render)
         energy.backward()
         optimiser.step()
         schedule.step()
+        if on_step is not None:
+            on_step(step + 1, steps)
     return _settled(unknowns)
 
 

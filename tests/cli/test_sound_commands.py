@@ -117,6 +117,7 @@ def test_results_are_not_overwritten_unasked(tmp_path, voice, weights, capsys):
         (["listen", "gone.wav", "--weights", "WEIGHTS"], "gone.wav does not exist"),
         (["listen", "VOICE", "--weights", "nowhere"], "Looked for: pad_identity.safetensors"),
         (["listen", "VOICE", "--weights", "VOICE"], "голос"),
+        (["listen", "VOICE", "--weights", "PART"], "holds one part ('pad_content')"),
         (["listen", "VOICE", "--weights", "WEIGHTS", "--motion", "gone.json"], "gone.json"),
         (["listen", "VOICE", "--weights", "WEIGHTS", "--style-seconds", "nan"], "style_seconds"),
     ],
@@ -125,6 +126,7 @@ def test_mistakes_end_in_one_message_and_nothing_written(
     tmp_path, voice, weights, capsys, arguments, told
 ):
     places = {"VOICE": str(voice), "WEIGHTS": str(weights)}
+    places["PART"] = str(weights / "pad_content.safetensors")
     out = ["--out", str(tmp_path / "out")] if arguments[0] == "listen" else []
     assert run(*[places.get(word, word) for word in arguments], *out) == 2
     message = capsys.readouterr().err
