@@ -65,7 +65,9 @@ def jaw_weight(face: RestFace) -> np.ndarray:
     up, ahead = points[:, 1] - JAW_HINGE[1], points[:, 2] - JAW_HINGE[2]
     angle = np.degrees(np.arctan2(up, np.maximum(ahead, 1e-3)))
     weight = rise(angle, -15, -40)
-    weight = weight * rise(points[:, 1], -1.12, -0.90) * rise(points[:, 2], -0.72, -0.30)
+    low = rise(points[:, 1], -0.45, -0.75)  # under the jaw the neck begins further forward
+    weight = weight * rise(points[:, 1], -1.12, -0.90)
+    weight = weight * rise(points[:, 2] - 0.28 * low, -0.72, -0.30)
     loops = face.skin.mouth
     around = (1 - np.sin(mouth.mouth_angles())) / 2
     share = rise(np.arange(len(loops)) / mouth.CONTACT_LOOP, 0.0, 0.75)[:, None]

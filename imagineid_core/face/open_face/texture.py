@@ -234,10 +234,8 @@ def _paint_inside(mean: np.ndarray, face: RestFace) -> None:
         mean[patch[eyes.MARGIN_LOOP + 1 :]] = _CONJUNCTIVA + inner * (_CARUNCLE - _CONJUNCTIVA)
     share, upper = face.teeth_share, face.teeth_upper
     teeth = np.where((share > 1)[:, None], _GUM, _TOOTH) * np.where(share < 0, 0.84, 1.0)[:, None]
-    back = np.clip((face.vertices[face.teeth, 2].max() - face.vertices[face.teeth, 2]) / 0.4, 0, 1)
-    mean[face.teeth] = (
-        teeth * (1 - 0.62 * back**0.8)[:, None] * np.where(upper, 0.97, 0.88)[:, None]
-    )
+    back = np.clip((face.vertices[face.teeth, 2].max() - face.vertices[face.teeth, 2]) / 0.25, 0, 1)
+    mean[face.teeth] = teeth * (1 - 0.80 * back)[:, None] * np.where(upper, 0.97, 0.82)[:, None]
     mean[face.tongue] = _TONGUE * (0.35 + 0.65 * face.tongue_forward[:, None] ** 0.8)
     for ball in face.eyeballs:
         mean[ball] = _eyeball_colour(face, ball)
