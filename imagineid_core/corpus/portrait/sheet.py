@@ -30,6 +30,7 @@ _MOVES: tuple[dict[str, float], ...] = (
     {"blink_L": 1.0, "blink_R": 1.0},
 )
 _YAWS = (-0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.4)
+_TOGETHER = {"lip_close": {"jaw_open": 1.0}}  # it takes back what the jaw opens
 NUM_COLUMNS = 8
 
 
@@ -61,7 +62,7 @@ def face_sheet(basis: FaceBasis, seed: int, size: int = 192) -> Float[Tensor, "3
 def control_sheet(basis: FaceBasis, size: int = 128) -> Float[Tensor, "3 height width"]:
     """Every control of the open face at its extremes, row by row in the order of the table."""
     moves = [
-        expression_from_controls({name: amount})
+        expression_from_controls({**_TOGETHER.get(name, {}), name: amount})
         for name, control in CONTROLS.items()
         for amount in ((-1.0, 1.0) if control.is_signed else (1.0,))
     ]
