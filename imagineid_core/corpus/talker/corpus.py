@@ -1,0 +1,90 @@
+"""A talker corpus read from its folder: clips by name, split by speaker and by sentence.
+
+Knows nothing about how clips are made.
+"""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from imagineid_core.corpus.clip import Clip
+from imagineid_core.corpus.talker.sentences import SPLITS
+from imagineid_core.corpus.talker.shards import (
+    Manifest,
+    check_shard,
+    read_about,
+    read_clip,
+    read_manifest,
+    shard_path,
+)
+from imagineid_core.corpus.talker.talker import split_of_speaker
+from imagineid_core.corpus.talker.voices import Speaker
+from imagineid_core.errors import InputError
+
+
+def open_talker_corpus(folder: str | PathLike[str]) -> "TalkerCorpus":
+    """Every shard must be listed and there; each is hashed when it is first read."""
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    if not manifest.is_complete:
+        raise InputError(
+            f"{folder} is half made: {len(manifest.shards)} of {manifest.num_speakers} speakers. "
+            "Run the same build again to finish it; what is there is kept."
+        )
+    for name, record in manifest.shards.items():
+        path = shard_path(folder, name)
+        if not path.is_file() or path.stat().st_size != record.num_bytes:
+            check_shard(path, record)
+    return TalkerCorpus(folder, manifest)
+
+
+class TalkerCorpus:
+    """A `Corpus` whose clips know every truth."""
+
+    def __init__(self, folder: Path, manifest: Manifest):
+        self.folder, self.manifest = folder, manifest
+        self._shard_of = {
+            clip: shard for shard, record in manifest.shards.items() for clip in record.clips
+        }
+        self._checked: set[str] = set()
+
+    @property
+    def corpus_hash(self) -> str:
+        return self.manifest.corpus_hash
+
+    def names(self, split: str) -> Sequence[str]:
+        """Clip names, speaker by speaker."""
+        if split not in SPLITS:
+            raise InputError(f"split is '{split}'. Use one of: {', '.join(SPLITS)}.")
+        return tuple(
+            clip
+            for shard, record in sorted(self.manifest.shards.items())
+            if split_of_speaker(int(shard[1:])) == split
+            for clip in record.clips
+        )
+
+    def load(self, name: str) -> Clip:
+        return read_clip(self._whole_shard(self._shard(name)), name)
+
+    def speaker(self, name: str) -> Speaker:
+        """The voice of a speaker, as it was synthesised."""
+        if name not in self.manifest.shards:
+            raise InputError(
+                f"speaker '{name}' is not in {self.folder}. "
+                f"It has {min(self.manifest.shards)} to {max(self.manifest.shards)}."
+            )
+        return Speaker(**read_about(self._whole_shard(name))["speaker"])
+
+    def _shard(self, name: str) -> str:
+        if name not in self._shard_of:
+            raise InputError(
+                f"clip '{name}' is not in {self.folder}. Take a name from names(split)."
+            )
+        return self._shard_of[name]
+
+    def _whole_shard(self, shard: str) -> Path:
+        path = shard_path(self.folder, shard)
+        if shard not in self._checked:
+            check_shard(path, self.manifest.shards[shard])
+            self._checked.add(shard)
+        return path
