@@ -139,6 +139,7 @@ class _Run:
         self.setting = {
             "loop": dataclasses.asdict(config),
             "num_processes": self.share.num_processes,
+            "earlier_stages": stage.frozen_digest(),
             **setting,
         }
         torch.manual_seed(config.seed + self.share.process)
@@ -153,7 +154,8 @@ class _Run:
 
     def go(self, until_step: int | None) -> Trained:
         last = min(self.config.num_steps, until_step or self.config.num_steps)
-        log = RunLog(self.folder, after_step=self.step) if self._is_main else None
+        # A run that never reached a checkpoint begins again, so its rows go too.
+        log = RunLog(self.folder, after_step=self.step or -1) if self._is_main else None
         bar = tqdm(
             total=self.config.num_steps,
             initial=self.step,
@@ -162,6 +164,8 @@ class _Run:
             disable=not (self._is_main and sys.stderr.isatty()),
         )
         try:
+            if self.step == 0:
+                self._validate(log)  # the untrained network: where the curves begin
             while self.step < last:
                 self._log(log, "train", self._update(), every=self.config.log_every)
                 self._validate(log)
@@ -262,7 +266,7 @@ class _Run:
                 step=self.step,
                 best=self.best,
                 setting=self.setting,
-                stage=self.stage.state_dict(),
+                stage=self.stage.moving_state(),
                 average=self.average.weights,
                 optimizer=self.optimizer.state_dict(),
                 scaler=None if scaler is None else scaler.state_dict(),
@@ -278,7 +282,7 @@ class _Run:
         path = states[-1]
         state = load_state(path)
         check_same_setting(path, state.setting, self.setting)
-        fill(self.stage, state.stage, source=path.name)
+        fill(self.stage, {**self.stage.state_dict(), **state.stage}, source=path.name)
         self.average.load(dict(state.average))
         self.optimizer.load_state_dict(dict(state.optimizer))
         if self.accelerator.scaler is not None and state.scaler is not None:

@@ -25,12 +25,21 @@ class Share:
 ALL = Share()
 
 
+def is_first_process() -> bool:
+    """True where there is one process only; the others leave files alone."""
+    return not _are_many() or distributed.get_rank() == 0
+
+
 def gathered(rows: Float[Tensor, "batch dim"]) -> Float[Tensor, "whole dim"]:
     """The rows of all processes in order; gradients return to the process a row came from."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return rows
-    if distributed.get_world_size() == 1:
+    if not _are_many():
         return rows
     from torch.distributed.nn.functional import all_gather
 
     return torch.cat(list(all_gather(rows)))  # type: ignore[arg-type]
+
+
+def _are_many() -> bool:
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return False
+    return distributed.get_world_size() > 1

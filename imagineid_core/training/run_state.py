@@ -26,7 +26,7 @@ class RunState:
     step: int  # optimiser steps done
     best: float | None  # of the metric that names the best checkpoint
     setting: Mapping[str, Any]  # what must be the same for a resume to be exact
-    stage: Mapping[str, Tensor]
+    stage: Mapping[str, Tensor]  # without what is frozen
     average: Mapping[str, Tensor]
     optimizer: Mapping[str, Any]  # as Optimizer.state_dict() gives it
     scaler: Mapping[str, Any] | None  # of float16 gradients

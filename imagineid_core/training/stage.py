@@ -3,31 +3,52 @@
 Knows nothing about optimisers, steps or devices.
 """
 
-from typing import Any
+import hashlib
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
+Net = TypeVar("Net", bound=nn.Module)
 
-class Stage(nn.Module):
+
+class Stage(nn.Module, Generic[Net]):
     """`forward(batch)` returns the terms of the loss by name; the one called `loss` is minimised.
 
     `learned` is the network being trained. Whatever else a stage holds is frozen: no gradients, and
     always in evaluation mode, whatever mode the stage is in.
     """
 
-    def __init__(self, learned: nn.Module) -> None:
+    def __init__(self, learned: Net) -> None:
         super().__init__()
-        self.learned = learned
+        self.learned: Net = learned
 
     def hold(self, name: str, module: nn.Module) -> None:
         """Keep a frozen network of an earlier stage."""
         self.add_module(name, module.requires_grad_(False).eval())
 
-    def train(self, mode: bool = True) -> "Stage":
+    def held(self) -> dict[str, nn.Module]:
+        """The frozen networks by name."""
+        return {name: child for name, child in self.named_children() if name != "learned"}
+
+    def moving_state(self) -> dict[str, Tensor]:
+        """What training changes: the learned network, and buffers of the stage's own."""
+        frozen = tuple(f"{name}." for name in self.held())
+        state = self.state_dict()
+        return {key: value for key, value in state.items() if not key.startswith(frozen)}
+
+    def frozen_digest(self) -> str:
+        """SHA-256 of the frozen networks: the same earlier stages, or another training."""
+        digest = hashlib.sha256()
+        for name, module in self.held().items():
+            for key, value in module.state_dict().items():
+                digest.update(f"{name}.{key}".encode())
+                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def train(self, mode: bool = True) -> "Stage[Net]":
         super().train(mode)
-        for name, child in self.named_children():
-            if name != "learned":
-                child.eval()
+        for module in self.held().values():
+            module.eval()
         return self
 
     def forward(self, batch: Any) -> dict[str, Tensor]:
