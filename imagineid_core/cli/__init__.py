@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from imagineid_core import __version__
-from imagineid_core.cli import bench, face, sound
+from imagineid_core.cli import bench, corpus, face, sound, train
 from imagineid_core.errors import InputError, MissingPackageError, WeightsError
 
 _USER_ERROR, _INTERRUPTED = 2, 130
@@ -44,5 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sound.add_commands(commands)
     face.add_commands(commands)
+    corpus.add_commands(commands)
+    train.add_commands(commands)
     bench.add_commands(commands)
     return parser

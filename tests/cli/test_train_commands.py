@@ -1,0 +1,29 @@
+"""The commands of training are thin: what they hand on is tested, training itself where it lives."""
+
+import pytest
+
+from imagineid_core.cli import build_parser, main
+from imagineid_core.cli.train import PRESETS
+from imagineid_core.training.presets import PRESETS as MADE
+
+
+def test_the_presets_offered_are_those_there_are():
+    assert set(PRESETS) == set(MADE)
+
+
+def test_a_corpus_that_is_none_is_named(tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    arguments = ["train", "listen", "--corpus", str(tmp_path / "photos"), "--out", str(tmp_path)]
+    assert main(arguments) == 2
+    assert "photos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["2", "-1", "100000"])
+def test_a_corpus_of_too_few_or_too_many_is_refused(tmp_path, capsys, number):
+    assert main(["corpus", "talker", "--out", str(tmp_path / "c"), "--speakers", number]) == 2
+    assert "num_speakers" in capsys.readouterr().err
+    assert not (tmp_path / "c").exists()
+
+
+def test_mini_is_the_default():
+    assert build_parser().parse_args(["train", "listen"]).preset == "mini"
