@@ -1,4 +1,4 @@
-"""The commands of training are thin: what they hand on is tested, training itself where it lives."""
+"""The commands of training are thin; training itself is tested where it lives."""
 
 import pytest
 
