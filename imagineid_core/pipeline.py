@@ -18,7 +18,9 @@ from imagineid_core.errors import InputError
 from imagineid_core.face.lighting import default_lighting
 from imagineid_core.listen.pad import Pad, listen
 from imagineid_core.motion.blink import BlinkConfig, blink_curve
+from imagineid_core.motion.head_pose import PoseVAE, head_motion
 from imagineid_core.motion.keyframes import interpolate
+from imagineid_core.motion.smooth import savitzky_golay
 from imagineid_core.motion.track import cut, retime, still_track
 from imagineid_core.values import (
     PAPER_FPS,
@@ -38,10 +40,14 @@ def perform(
     *,
     seed: int,
     motion: MotionTrack | None = None,
+    head: PoseVAE | None = None,
+    pose_style: int = 0,
     style_seconds: float | None = None,
     on_progress: Progress | None = None,
 ) -> Performance:
-    """Listen with PAD. Without a `motion` the head is still and blinks at random by `seed`."""
+    """Listen with PAD. Without a `motion` the head blinks at random by `seed` and moves with the
+    voice if there is a `head` that was trained on this PAD's l-bar; else it is still.
+    """
     heard_at = speech_at(speech, PAPER_FPS)
     heard = listen(
         pad,
@@ -49,6 +55,9 @@ def perform(
         style_frames=_style_frames(style_seconds),
         on_progress=on_progress,
     )
+    own = still_and_blinking(heard_at, seed)
+    if head is not None and motion is None:
+        own = replace(own, pose=_moving(head, heard.content.linguistic[0], pose_style, seed))
     return _timed(
         Performance(
             shape=heard.identity.shape[0],
@@ -56,7 +65,7 @@ def perform(
             style=heard.emotion.style[0],
             lip_expression=heard.content.lip_expression[0],
             expression=heard.emotion.expression[0],
-            motion=still_and_blinking(heard_at, seed),
+            motion=own,
         ),
         speech,
         motion,
@@ -92,6 +101,14 @@ def still_and_blinking(speech: Speech, seed: int) -> MotionTrack:
     generator = torch.Generator().manual_seed(seed)
     blink = blink_curve(speech.num_frames, speech.fps, generator, BlinkConfig())
     return replace(still_track(speech.num_frames, speech.fps), blink=blink)
+
+
+def _moving(
+    head: PoseVAE, linguistic: Float[Tensor, "frames linguistic"], style: int, seed: int
+) -> Float[Tensor, "frames pose"]:
+    generator = torch.Generator().manual_seed(seed)
+    pose = head_motion(head, linguistic.float(), style=style, generator=generator)
+    return savitzky_golay(pose)
 
 
 def coefficients_from(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from imagineid_core import __version__
-from imagineid_core.cli import bench, corpus, face, sound, train
+from imagineid_core.cli import bench, corpus, face, listen, sound, train
 from imagineid_core.errors import InputError, MissingPackageError, WeightsError
 
 _USER_ERROR, _INTERRUPTED = 2, 130
@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"imagineid {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sound.add_commands(commands)
+    listen.add_commands(commands)
     face.add_commands(commands)
     corpus.add_commands(commands)
     train.add_commands(commands)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:  # torch comes with these, and `imagineid --help` need not wai
     from imagineid_core.render.mesh_frame import MeshFrame
     from imagineid_core.values import FaceBasis, Performance
 
-_FRAMES_AT_ONCE = 16  # rendered together; bounds memory
 _PICTURES = (
     "colour",
     "untextured",
@@ -91,21 +90,19 @@ def run_render(options: argparse.Namespace) -> None:
 
 def _render_video(options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"):
     from imagineid_core.audio.waveform import load_speech
-    from imagineid_core.values import SAMPLE_RATE
-    from imagineid_core.video.writer import VideoWriter
+    from imagineid_core.evaluation.performance_film import film_performance
 
-    fps = performance.motion.fps
-    speech = load_speech(options.sound, fps) if options.sound else None
-    with VideoWriter(
-        options.out,
-        fps=fps,
-        sound=None if speech is None else speech.waveform[None],
-        sample_rate=SAMPLE_RATE,
-        overwrite=options.overwrite,
-    ) as writer:
-        for _, frames in _mesh_frames(options, performance, basis):
-            for frame in frames.colour:
-                writer.write(frame)
+    speech = load_speech(options.sound, performance.motion.fps) if options.sound else None
+    with stage_bars() as bars:
+        film_performance(
+            performance,
+            speech,
+            basis,
+            options.out,
+            size=options.size,
+            overwrite=options.overwrite,
+            on_progress=lambda done, total: bars.frames("render", done, total),
+        )
 
 
 def _render_pictures(options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"):
@@ -133,16 +130,12 @@ def _render_pictures(options: argparse.Namespace, performance: "Performance", ba
 def _mesh_frames(
     options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"
 ) -> Iterator[tuple[int, "MeshFrame"]]:
-    from imagineid_core.face.mesh import mesh_from
-    from imagineid_core.pipeline import coefficients_from
-    from imagineid_core.render.camera import d3dfr_camera
-    from imagineid_core.render.mesh_frame import render_mesh_frame
+    from imagineid_core.evaluation.performance_film import mesh_frames
 
-    camera = d3dfr_camera(options.size)
-    total = len(performance.expression)
     with stage_bars() as bars:
-        for first in range(0, total, _FRAMES_AT_ONCE):
-            span = slice(first, min(first + _FRAMES_AT_ONCE, total))
-            mesh = mesh_from(coefficients_from(performance, basis, span), basis)
-            yield first, render_mesh_frame(mesh, camera, antialias=True)
-            bars.frames("render", span.stop, total)
+        yield from mesh_frames(
+            performance,
+            basis,
+            size=options.size,
+            on_progress=lambda done, total: bars.frames("render", done, total),
+        )

@@ -4,51 +4,41 @@ Knows nothing about what is heard in it.
 """
 
 from os import PathLike
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from imagineid_core.audio.features import mel_spectrogram
-from imagineid_core.errors import MissingPackageError
+from imagineid_core.evaluation.figure import ACCENT, INK, PAPER, new_figure, save_figure
 from imagineid_core.values import SAMPLE_RATE, Speech
 
 _COLUMNS = 1600  # a long clip is drawn by the extremes of its columns
-_INK, _ACCENT, _PAPER = "#1f2933", "#b4552d", "#fbfaf7"
 
 
 def draw_sound(speech: Speech, path: str | PathLike[str], *, title: str) -> None:
-    """Write a PNG; drawn off screen, whatever matplotlib is set to."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            "Drawing needs matplotlib, which is not installed. "
-            "Install it with: pip install 'comfyui-imagineid[plot]'"
-        ) from error
+    """Write a PNG."""
     seconds = len(speech.waveform) / SAMPLE_RATE
-    figure = Figure(figsize=(12, 6), dpi=110, facecolor=_PAPER, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 6)
     wave, mel, frames = figure.subplots(3, 1, height_ratios=[3, 5, 1], sharex=True)
-    _draw_wave(wave, speech, seconds)
+    draw_wave(wave, speech, seconds)
     _draw_mel(mel, speech, seconds)
     _draw_frames(frames, speech)
     wave.set_title(
         f"{title}   {seconds:.2f} s   {speech.num_frames} frames at {float(speech.fps):g} fps",
         loc="left",
-        color=_INK,
+        color=INK,
     )
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png")
+    save_figure(figure, path)
 
 
-def _draw_wave(axes, speech: Speech, seconds: float) -> None:
+def draw_wave(axes: Any, speech: Speech, seconds: float) -> None:
+    """The extremes of the waveform over time."""
     sound = speech.waveform.numpy()
     columns = np.array_split(sound, min(_COLUMNS, len(sound)))
     time = np.linspace(0, seconds, len(columns))
     low, high = [column.min() for column in columns], [column.max() for column in columns]
-    axes.fill_between(time, low, high, color=_INK, linewidth=0.4)
-    axes.set(ylim=(-1, 1), ylabel="waveform", xlim=(0, seconds), facecolor=_PAPER)
+    axes.fill_between(time, low, high, color=INK, linewidth=0.4)
+    axes.set(ylim=(-1, 1), ylabel="waveform", xlim=(0, seconds), facecolor=PAPER)
     axes.margins(0)
 
 
@@ -66,7 +56,7 @@ def _draw_mel(axes, speech: Speech, seconds: float) -> None:
         cmap="magma",
         interpolation="nearest",
     )
-    axes.set(ylabel="mel band", facecolor=_PAPER)
+    axes.set(ylabel="mel band", facecolor=PAPER)
 
 
 def _draw_frames(axes, speech: Speech) -> None:
@@ -76,7 +66,7 @@ def _draw_frames(axes, speech: Speech) -> None:
     if speech.num_frames > 400:
         edges, label = [*np.arange(0, edges[-1], 1.0), edges[-1]], "second"
     for index, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-        axes.axvspan(start, stop, color=_ACCENT, alpha=0.75 if index % 2 else 0.3, linewidth=0)
+        axes.axvspan(start, stop, color=ACCENT, alpha=0.75 if index % 2 else 0.3, linewidth=0)
     for second in range(0, int(edges[-1]) + 1, max(1, int(edges[-1]) // 20)):
-        axes.text(second, 0.5, f" {int(second * speech.fps)}", color=_INK, va="center", fontsize=8)
-    axes.set(yticks=[], ylabel=label, xlabel="seconds", facecolor=_PAPER)
+        axes.text(second, 0.5, f" {int(second * speech.fps)}", color=INK, va="center", fontsize=8)
+    axes.set(yticks=[], ylabel=label, xlabel="seconds", facecolor=PAPER)

@@ -6,13 +6,18 @@ that first pose, the audio and one of 46 styles. Does not know how the audio fea
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from imagineid_core.checkpoint import load_checkpoint
 from imagineid_core.errors import InputError
 from imagineid_core.motion.pose_unet import PoseUNet
+
+ARCHITECTURE = "head_motion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,14 @@ class PoseVAE(nn.Module):
         noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
         latent = mean + torch.exp(log_variance / 2) * noise
         return self.decode(latent, start, audio, style), mean, log_variance
+
+
+def find_head_motion(folder: str | PathLike[str]) -> PoseVAE | None:
+    """The PoseVAE trained with the PAD weights of a folder (head_motion.safetensors), if any."""
+    path = Path(folder) / f"{ARCHITECTURE}.safetensors"
+    if not path.exists():
+        return None
+    return load_checkpoint(path, PoseVAE, architecture=ARCHITECTURE, config_class=PoseVAEConfig)
 
 
 @torch.no_grad()

@@ -28,6 +28,11 @@ def run(*arguments):
     return main([str(argument) for argument in arguments])
 
 
+def listen(*arguments):
+    """Coefficients alone: pictures and videos take longer and have tests of their own."""
+    return run("listen", *arguments, "--no-video", "--no-picture")
+
+
 @pytest.mark.parametrize(("name", "codec"), [("a.wav", PCM), ("a.mp3", MP3), ("a.m4a", AAC)])
 def test_inspect_tells_what_is_in_a_file(tmp_path, capsys, name, codec):
     path = write_sound(tmp_path / name, tone(2, 44_100, 2), 44_100, codec)
@@ -51,7 +56,7 @@ def test_inspect_draws_a_picture(tmp_path, voice):
 
 def test_listen_writes_coefficients_for_every_frame(tmp_path, voice, weights, capsys):
     out = tmp_path / "out"
-    assert run("listen", voice, "--weights", weights, "--out", out) == 0
+    assert listen(voice, "--weights", weights, "--out", out) == 0
     assert "37 frames at 25 fps" in capsys.readouterr().out  # 37.5 rounds down
     heard = load_performance(out)
     assert heard.shape.shape == (80,)
@@ -69,8 +74,8 @@ def test_listen_writes_coefficients_for_every_frame(tmp_path, voice, weights, ca
 @pytest.mark.parametrize("fps", ["10", "24", "29.97", "60"])
 def test_other_frame_rates_follow_the_same_seconds(tmp_path, voice, weights, fps):
     """A curve heard at 25 fps passes through the same values at the same times."""
-    assert run("listen", voice, "--weights", weights, "--out", tmp_path / "25") == 0
-    assert run("listen", voice, "--weights", weights, "--out", tmp_path / "x", "--fps", fps) == 0
+    assert listen(voice, "--weights", weights, "--out", tmp_path / "25") == 0
+    assert listen(voice, "--weights", weights, "--out", tmp_path / "x", "--fps", fps) == 0
     paper, other = load_performance(tmp_path / "25"), load_performance(tmp_path / "x")
     assert len(other.expression) == round(1.5 * float(other.motion.fps))
     assert len(other.motion.pose) == len(other.expression)
@@ -86,8 +91,8 @@ def test_other_frame_rates_follow_the_same_seconds(tmp_path, voice, weights, fps
 def test_a_drawn_motion_replaces_the_generated_one(tmp_path, voice, weights):
     pose = torch.tensor([0.0, 0.3, 0.0, 0.0, 0.0, 0.0])
     save_track(tmp_path / "track.json", still_track(40, PAPER_FPS, pose=pose))
-    arguments = ("listen", voice, "--weights", weights, "--motion", tmp_path / "track.json")
-    assert run(*arguments, "--out", tmp_path / "out") == 0
+    arguments = (voice, "--weights", weights, "--motion", tmp_path / "track.json")
+    assert listen(*arguments, "--out", tmp_path / "out") == 0
     motion = load_performance(tmp_path / "out").motion
     assert torch.allclose(motion.pose, pose.expand(37, 6))
 
@@ -95,18 +100,18 @@ def test_a_drawn_motion_replaces_the_generated_one(tmp_path, voice, weights):
 def test_the_same_seed_gives_the_same_result_and_another_does_not(tmp_path, weights):
     long_voice = write_sound(tmp_path / "long.wav", tone(12, 16_000), 16_000)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        run("listen", long_voice, "--weights", weights, "--out", tmp_path / name, "--seed", seed)
+        listen(long_voice, "--weights", weights, "--out", tmp_path / name, "--seed", seed)
     blinks = [load_performance(tmp_path / name).motion.blink for name in "abc"]
     assert torch.equal(blinks[0], blinks[1])
     assert not torch.equal(blinks[0], blinks[2])
 
 
 def test_results_are_not_overwritten_unasked(tmp_path, voice, weights, capsys):
-    arguments = ("listen", voice, "--weights", weights, "--out", tmp_path / "out")
-    assert run(*arguments) == 0
-    assert run(*arguments) == 2
+    arguments = (voice, "--weights", weights, "--out", tmp_path / "out")
+    assert listen(*arguments) == 0
+    assert listen(*arguments) == 2
     assert "holds coefficients.safetensors" in capsys.readouterr().err
-    assert run(*arguments, "--overwrite") == 0
+    assert listen(*arguments, "--overwrite") == 0
 
 
 @pytest.mark.parametrize(
@@ -140,7 +145,7 @@ def test_a_short_motion_track_is_named(tmp_path, voice, weights, capsys):
     save_track(tmp_path / "short.json", still_track(10, PAPER_FPS))
     out = tmp_path / "out"
     arguments = ("--weights", weights, "--motion", tmp_path / "short.json", "--out", out)
-    assert run("listen", voice, *arguments) == 2
+    assert listen(voice, *arguments) == 2
     assert "track lasts 0.40 s but the voice 1.48 s" in capsys.readouterr().err
 
 
@@ -149,14 +154,14 @@ def test_weights_that_give_nan_write_nothing(tmp_path, voice, capsys):
     with torch.no_grad():
         pad.emotion.expression_head[-1].bias.fill_(torch.nan)
     save_pad(tmp_path / "bad", pad)
-    assert run("listen", voice, "--weights", tmp_path / "bad", "--out", tmp_path / "out") == 2
+    assert listen(voice, "--weights", tmp_path / "bad", "--out", tmp_path / "out") == 2
     assert "expression of голос é 1.wav has values that are NaN" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_silence_is_heard_without_complaint(tmp_path, weights):
     silence = write_sound(tmp_path / "silent.wav", 0 * tone(3, 16_000), 16_000)
-    assert run("listen", silence, "--weights", weights, "--out", tmp_path / "out") == 0
+    assert listen(silence, "--weights", weights, "--out", tmp_path / "out") == 0
     assert torch.isfinite(load_performance(tmp_path / "out").expression).all()
 
 
@@ -172,12 +177,12 @@ def test_sadtalkers_public_container_gives_expression_and_pose(tmp_path, voice):
         for key, tensor in parity.weights(case).items()
     }
     save_file(container, tmp_path / "SadTalker_V0.0.2_256.safetensors")
-    arguments = ("listen", voice, "--weights", tmp_path / "SadTalker_V0.0.2_256.safetensors")
-    assert run(*arguments, "--pose-style", 7, "--out", tmp_path / "a", "--fps", "30") == 0
+    arguments = (voice, "--weights", tmp_path / "SadTalker_V0.0.2_256.safetensors")
+    assert listen(*arguments, "--pose-style", 7, "--out", tmp_path / "a", "--fps", "30") == 0
     performance = load_performance(tmp_path / "a")
     assert performance.shape is None
     assert performance.expression.shape == (45, 64)
     assert performance.expression.std() > 0.01
     assert performance.motion.pose.std(dim=0).min() > 0
-    assert run(*arguments, "--pose-style", 46, "--out", tmp_path / "b") == 2
+    assert listen(*arguments, "--pose-style", 46, "--out", tmp_path / "b") == 2
     assert not (tmp_path / "b").exists()

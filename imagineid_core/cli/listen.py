@@ -1,0 +1,187 @@
+"""`imagineid listen`: what PAD hears in a voice, as coefficients, a picture and a mesh video."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagineid_core.cli.outputs import refuse_overwriting
+from imagineid_core.cli.progress import StageBars, stage_bars
+from imagineid_core.cli.sound import add_sound_options, load_voice
+from imagineid_core.errors import InputError, MissingPackageError
+
+if TYPE_CHECKING:  # values brings torch, which `imagineid --help` need not wait for
+    from imagineid_core.values import MotionTrack, Performance, Speech
+
+_MOTION, _PICTURE, _VIDEO = "motion.json", "performance.png", "mesh.mp4"
+_LOG = logging.getLogger(__name__)
+
+
+def add_commands(commands: Any) -> None:
+    listen = commands.add_parser("listen", help="hear identity, content and emotion in a voice")
+    add_sound_options(listen)
+    listen.add_argument(
+        "--weights",
+        required=True,
+        help="folder with pad_*.safetensors, or SadTalker's container or auido2exp_*.pth",
+    )
+    listen.add_argument("--pose-weights", help="auido2pose_*.pth, beside SadTalker's auido2exp")
+    listen.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    listen.add_argument("--seed", type=int, default=0, help="of head motion and blinks (0)")
+    listen.add_argument("--motion", metavar="JSON", help="use this motion track for the head")
+    listen.add_argument(
+        "--pose-style",
+        type=int,
+        default=0,
+        help="style of the head motion, as many as its weights have; SadTalker's: 0-45 (0)",
+    )
+    listen.add_argument(
+        "--style-seconds",
+        type=float,
+        help="let the emotion follow the voice over this many seconds (one style for the clip)",
+    )
+    listen.add_argument(
+        "--basis",
+        help="face model of the video and the picture: 'open' (ours, for PAD weights), "
+        "BFM_model_front.mat (for SadTalker's), a model's folder, or a saved basis",
+    )
+    listen.add_argument("--size", type=int, default=256, help="pixels a side of the video (256)")
+    listen.add_argument("--no-video", action="store_true", help=f"do not make {_VIDEO}")
+    listen.add_argument("--no-picture", action="store_true", help=f"do not draw {_PICTURE}")
+    listen.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    listen.set_defaults(run=run_listen)
+
+
+def run_listen(options: argparse.Namespace) -> None:
+    from imagineid_core.checkpoint import architecture_of
+    from imagineid_core.motion.track_json import load_track, save_track
+    from imagineid_core.performance import TENSORS, TEXT, save_performance
+
+    folder, weights = Path(options.out), Path(options.weights)
+    shown = _shown(options)
+    names = (TENSORS, TEXT, _MOTION, *shown)
+    refuse_overwriting(folder, names, options.overwrite)
+    if (part := architecture_of(weights)) is not None:
+        raise InputError(
+            f"{weights.name} holds one part ('{part}') but listening needs all three. "
+            f"Give the folder they lie in: --weights {weights.parent}"
+        )
+    drawn = load_track(options.motion) if options.motion else None
+    perform = _perform_released if weights.is_file() else _perform_pad
+    with stage_bars() as bars:
+        heard = perform(options, drawn, bars)
+        performance = heard.performance
+        save_performance(folder, performance, source=Path(options.file).name)
+        save_track(folder / _MOTION, performance.motion)
+        _show(options, heard, shown, bars)
+    print(
+        f"{len(performance.expression)} frames at {float(performance.motion.fps):g} fps -> "
+        + ", ".join(str(folder / name) for name in names)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Heard:
+    speech: "Speech"
+    performance: "Performance"
+
+
+def _shown(options: argparse.Namespace) -> Sequence[str]:
+    """What will be made beside the coefficients; checked before the work begins."""
+    shown = [
+        name
+        for name, unwanted in ((_PICTURE, options.no_picture), (_VIDEO, options.no_video))
+        if not unwanted
+    ]
+    if _VIDEO in shown and (options.size < 2 or options.size % 2):
+        raise InputError(f"--size is {options.size} pixels but a video needs an even size above 0.")
+    if shown and options.basis is None and Path(options.weights).is_file():
+        _LOG.warning(
+            "%s are not made: SadTalker's coefficients move the Basel face. "
+            "Give it: --basis BFM_model_front.mat",
+            " and ".join(shown),
+        )
+        return ()
+    if _PICTURE in shown:
+        from imagineid_core.evaluation.figure import require_drawing
+
+        try:
+            require_drawing()
+        except MissingPackageError as error:
+            _LOG.warning("%s is not drawn. %s", _PICTURE, error)
+            shown.remove(_PICTURE)
+    return shown
+
+
+def _show(
+    options: argparse.Namespace, heard: _Heard, shown: Sequence[str], bars: StageBars
+) -> None:
+    from imagineid_core.evaluation.performance_film import film_performance
+    from imagineid_core.evaluation.performance_picture import draw_performance
+    from imagineid_core.face.load import OPEN, load_face
+
+    if not shown:
+        return
+    folder, basis = Path(options.out), load_face(options.basis or OPEN)
+    if _PICTURE in shown:
+        draw_performance(
+            heard.performance,
+            heard.speech,
+            basis,
+            folder / _PICTURE,
+            title=Path(options.file).name,
+        )
+    if _VIDEO in shown:
+        film_performance(
+            heard.performance,
+            heard.speech,
+            basis,
+            folder / _VIDEO,
+            size=options.size,
+            overwrite=options.overwrite,
+            on_progress=lambda done, total: bars.frames("render", done, total),
+        )
+
+
+def _perform_pad(
+    options: argparse.Namespace, drawn: "MotionTrack | None", bars: StageBars
+) -> _Heard:
+    from imagineid_core.listen.pad import load_pad
+    from imagineid_core.motion.head_pose import find_head_motion
+    from imagineid_core.pipeline import perform
+
+    pad = load_pad(options.weights)
+    head = find_head_motion(options.weights)
+    speech = load_voice(options, bars)
+    performance = perform(
+        speech,
+        pad,
+        seed=options.seed,
+        motion=drawn,
+        head=head,
+        pose_style=options.pose_style,
+        style_seconds=options.style_seconds,
+        on_progress=bars.frames,
+    )
+    return _Heard(speech=speech, performance=performance)
+
+
+def _perform_released(
+    options: argparse.Namespace, drawn: "MotionTrack | None", bars: StageBars
+) -> _Heard:
+    from imagineid_core.interop.sadtalker import listen_sadtalker, load_sadtalker
+    from imagineid_core.pipeline import hear_windows, performance_from
+
+    listener = load_sadtalker(options.weights, options.pose_weights)
+    speech = load_voice(options, bars)
+    expression, motion = listen_sadtalker(
+        listener,
+        hear_windows(speech),
+        seed=options.seed,
+        style=options.pose_style,
+        on_progress=bars.frames,
+    )
+    performance = performance_from(speech, expression, motion, drawn=drawn)
+    return _Heard(speech=speech, performance=performance)
