@@ -11,7 +11,7 @@ from imagineid_core.errors import InputError
 # under the upper teeth, the negative side of lower_lip_forward.
 PARTS: dict[str, tuple[str, ...]] = {
     "jaw": ("jaw_open",),
-    "lips": ("stretch", "upper_lip_raise", "lower_lip_down", "tuck", "lip_roll_in"),
+    "lips": ("stretch", "upper_lip_raise", "lower_lip_down", "tuck"),
     "round": ("pucker", "funnel"),
     "tongue": ("tongue_up", "tongue_out"),
 }
@@ -79,14 +79,14 @@ _BACK = _consonant(jaw=0.20, lips=0.15, rounding=0.08, tongue=0.5, jaw_open=0.16
 _BREATH = _consonant(jaw=0.03, lips=0.03, rounding=0.03, tongue=0.2, jaw_open=0.18)
 _LIPS = _consonant(jaw=0.8, lips=0.3, rounding=0.10, tongue=0.2, jaw_open=0.10)
 _TEETH = _consonant(
-    jaw=1.2, lips=2.0, rounding=0.30, tongue=0.2, jaw_open=0.08, tuck=0.85, upper_lip_raise=0.22
+    jaw=3.0, lips=3.0, rounding=0.30, tongue=0.2, jaw_open=0.05, tuck=0.85, upper_lip_raise=0.22
 )
 _HISS = _consonant(
-    jaw=1.3, lips=1.0, rounding=0.30,
-    jaw_open=0.06, stretch=0.25, upper_lip_raise=0.10, lower_lip_down=0.20, tongue_up=0.5,
+    jaw=3.0, lips=1.0, rounding=0.30,
+    jaw_open=0.05, stretch=0.25, upper_lip_raise=0.10, lower_lip_down=0.20, tongue_up=0.5,
 )  # fmt: skip
 _HUSH = _consonant(
-    jaw=1.3, lips=1.0, rounding=1.6, jaw_open=0.07, funnel=0.70, pucker=0.30, tongue_up=0.3
+    jaw=3.0, lips=1.0, rounding=1.6, jaw_open=0.07, funnel=0.70, pucker=0.30, tongue_up=0.3
 )
 _THIN = _consonant(
     jaw=0.9, lips=0.6, rounding=0.30, jaw_open=0.12, lower_lip_down=0.12, tongue_out=0.8

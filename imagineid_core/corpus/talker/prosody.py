@@ -22,6 +22,7 @@ from imagineid_core.values import SAMPLE_RATE
 
 WEAKEST, STRONGEST = 0.5, 1.0  # intensity
 _USUAL_RATE = 170  # words a minute
+_USUAL_VOLUME = 55  # leaves room above for loud styles
 _STEPS_PER_SEMITONE = 4.1  # of espeak's pitch setting
 _LEAST = 0.4  # of a style is heard at intensity 0, all of it at 1: weak ones stay recognisable
 _BLOCK = 160  # samples over which loudness is followed
@@ -29,7 +30,7 @@ _BLOCK = 160  # samples over which loudness is followed
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """What a style adds at full intensity; the defaults are the neutral voice."""
+    """What a style adds at full intensity; the defaults add nothing."""
 
     semitones: float = 0.0
     pitch_range: float = 1.0  # factor
@@ -44,23 +45,24 @@ class Style:
 
 
 STYLES: dict[str, Style] = {
-    "neutral": Style(),
+    "neutral": Style(pitch_range=0.85),
     "happy": Style(
-        semitones=4.5, pitch_range=1.75, rate=1.14, decibels=2.0, ending="!", brightness=6.0
+        semitones=5.0, pitch_range=1.98, rate=1.04, decibels=2.0, ending="!", brightness=7.0
     ),
     "sad": Style(
         semitones=-4.0, pitch_range=0.30, rate=0.74, decibels=-7.0, brightness=-14.0, breath=0.06
     ),
     "angry": Style(
-        semitones=-1.0, pitch_range=1.30, rate=1.22, decibels=6.0, ending="!", brightness=4.0,
+        semitones=-3.0, pitch_range=1.30, rate=1.25, decibels=2.0, ending="!", brightness=4.0,
         pressure=5.0,
     ),
     "afraid": Style(
-        semitones=7.5, pitch_range=0.30, rate=1.28, decibels=-3.0, brightness=-3.0, breath=0.14,
+        semitones=7.5, pitch_range=0.30, rate=1.30, decibels=-3.0, brightness=-3.0, breath=0.14,
         tremor=0.55, vibrato=0.045,
     ),
     "surprised": Style(
-        semitones=8.5, pitch_range=1.98, rate=0.86, decibels=3.0, ending="?", brightness=1.0
+        semitones=9.5, pitch_range=1.70, rate=0.82, decibels=2.0, ending="?", brightness=3.0,
+        breath=0.12,
     ),
 }  # fmt: skip
 
@@ -68,7 +70,7 @@ STYLES: dict[str, Style] = {
 def delivery_of(style: str, intensity: float, *, tempo: float = 1.0) -> Delivery:
     """The part of a style that espeak itself can speak; `tempo` is the speaker's own."""
     manner, share = _style(style), _share(intensity)
-    volume = 80 * 10 ** (share * min(manner.decibels, 0) / 20)
+    volume = _USUAL_VOLUME * 10 ** (share * min(manner.decibels, 0) / 20)
     return Delivery(
         pitch=_within(50 + share * manner.semitones * _STEPS_PER_SEMITONE, PITCH_RANGE),
         pitch_range=_within(50 * manner.pitch_range**share, PITCH_RANGE),
@@ -106,10 +108,10 @@ def with_effort(
         sound = sound * (1 - manner.tremor * share * (0.5 - 0.5 * np.cos(
             2 * np.pi * hertz * time + phase
         )))  # fmt: skip
+    if manner.breath:  # of a dull voice it is dull too, so the tilt comes after
+        sound = sound + manner.breath * share * _loudness(sound) * _tilted(noise, 12.0)
     if manner.brightness:
         sound = _tilted(sound, manner.brightness * share)
-    if manner.breath:
-        sound = sound + manner.breath * share * _loudness(sound) * _tilted(noise, 12.0)
     sound = sound * 10 ** (share * max(manner.decibels, 0) / 20)
     return torch.from_numpy(np.clip(sound, -1, 1)).float()
 

@@ -71,7 +71,7 @@ TEMPLATES: tuple[str, ...] = (
     "{who} {did} the {like} {what} {when}",
     "{who} {did} a very {like} {what} {where}",
     "{when} {who} {did} my {like} {what}",
-    "maybe {who} {did} both the {what} and the {what}",
+    "I hear that {who} {did} both the {what} and the {what}",
     "{who} {did} the {what} {where} {when}",
     "I think {who} {did} the {like} {what}",
     "{where} we saw a {like} {what} and a {like} {what}",
@@ -110,24 +110,8 @@ def draw_sentence(split: str, seed: int | tuple[int, ...]) -> str:
 def split_of_pair(first: str, second: str) -> str:
     """The one split in which these two words may follow each other; the same for ever."""
     share = blake2s(f"{first}|{second}".encode()).digest()[0] / 256
-    for split, size in SPLITS.items():
-        if share < size:
-            return split
-        share -= size
-    return split
-
-
-def content_words(sentence: str) -> list[str]:
-    """The words of the lists as they stand in a sentence, in order; longest match first."""
-    left, found = f" {sentence.lower().replace(',', '')} ", []
-    known = sorted({word for words in WORDS.values() for word in words}, key=len, reverse=True)
-    while left.strip():
-        word = next((w for w in known if left.startswith(f" {w.lower()} ")), None)
-        if word is not None:
-            found.append(word)
-        size = len(word) if word is not None else len(left[1:].split(" ")[0])
-        left = left[1 + size :]
-    return found
+    ends = np.cumsum(list(SPLITS.values()))
+    return list(SPLITS)[min(int(np.searchsorted(ends, share, side="right")), len(SPLITS) - 1)]
 
 
 def _draw_words(kinds: tuple[str, ...], split: str, draw: np.random.Generator) -> list[str] | None:

@@ -32,6 +32,7 @@ _RANGES = {
     "tempo": (0.88, 1.12),
 }
 _BY_RATIO = {"pitch", "tract"}  # drawn evenly in the logarithm: ears hear ratios
+_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)  # one an axis; their roots are the steps
 # How far breath reaches into each of the formants 0-8, and how loud at most.
 _BREATH = (0, 3, 4, 5, 6, 6, 5, 4)
 
@@ -55,11 +56,15 @@ class Speaker:
 
 
 def draw_speaker(seed: int, index: int) -> Speaker:
-    """Point `index` of an additive low-discrepancy sequence whose start the seed draws."""
+    """Point `index` of Richtmyer's low-discrepancy sequence, from a start that the seed draws.
+
+    Every tenth point is such a sequence again, so test speakers cover the space too; of Sobol's
+    points they would fill one half of an axis.
+    """
     if seed < 0 or index < 0:
         raise InputError(f"seed is {seed} and index {index}. Give numbers from 0 up.")
     start = np.random.default_rng([seed, 11]).random(len(_RANGES))
-    place = (start + (index + 1) * _steps(len(_RANGES))) % 1.0
+    place = (start + (index + 1) * np.sqrt(_PRIMES)) % 1.0
     return speaker_at(place)
 
 
@@ -124,11 +129,3 @@ def write_voices(folder: Path, voices: Iterable[tuple[str, Speaker]], installed:
     for name, speaker in voices:
         (variants / name).write_text(variant_text(speaker), encoding="ascii")
     return data
-
-
-def _steps(num_axes: int) -> np.ndarray:
-    """Powers of the root of x^(n+1) = x + 1, the golden ratio of n dimensions (Roberts 2018)."""
-    root = 1.5
-    for _ in range(60):
-        root = (1 + root) ** (1 / (num_axes + 1))
-    return root ** -np.arange(1.0, num_axes + 1)
