@@ -5,6 +5,7 @@ Knows nothing about who made the performance or what draws it.
 
 import json
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from imagineid_core.checkpoint import read_tensors, write_whole
-from imagineid_core.errors import InputError
+from imagineid_core.errors import InputError, WeightsError
 from imagineid_core.values import MotionTrack, Performance
 
 FORMAT = "imagineid-performance"
@@ -61,19 +62,62 @@ def load_performance(path: str | PathLike[str]) -> Performance:
     path = Path(path)
     if path.is_dir():
         path = path / TENSORS
-    metadata, tensors = read_tensors(path)
+    if not path.is_file():
+        raise InputError(
+            f"coefficients {path} are not there. Give the folder that 'imagineid listen' wrote, "
+            f"or its {TENSORS}."
+        )
+    try:
+        metadata, tensors = read_tensors(path)
+    except WeightsError as error:
+        raise InputError(str(error)) from error
     if metadata.get("format") != FORMAT or metadata.get("format_version") != VERSION:
         raise InputError(
             f"{path.name} is not a performance of version {VERSION}. "
             "Make one with 'imagineid listen'."
         )
+    _check_tensors(path, tensors)
     return Performance(
         **{name: tensors.get(name) for name in _OPTIONAL},
         expression=tensors["expression"],
         motion=MotionTrack(
-            pose=tensors["pose"], blink=tensors["blink"], fps=Fraction(metadata["fps"])
+            pose=tensors["pose"], blink=tensors["blink"], fps=_fps(path, metadata.get("fps"))
         ),
     )
+
+
+def _check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Every track as long as the expression, at least one frame."""
+    if missing := [name for name in ("expression", "pose", "blink") if name not in tensors]:
+        raise InputError(
+            f"{path.name} lacks {', '.join(missing)}. Make it again with 'imagineid listen'."
+        )
+    num_frames = len(tensors["expression"])
+    sizes: dict[str, tuple[int, ...]] = {"pose": (num_frames, 6), "blink": (num_frames,)}
+    if num_frames == 0 or tensors["expression"].ndim != 2:
+        raise InputError(
+            f"expression in {path.name} has size {tuple(tensors['expression'].shape)} but must "
+            "hold one row a frame, at least one. Make it again with 'imagineid listen'."
+        )
+    for name, size in sizes.items():
+        if tensors[name].shape != size:
+            raise InputError(
+                f"{name} in {path.name} has size {tuple(tensors[name].shape)} but {num_frames} "
+                f"frames of expression need {size}. Make it again with 'imagineid listen'."
+            )
+
+
+def _fps(path: Path, text: str | None) -> Fraction:
+    try:
+        fps = Fraction(text or "")
+    except (ValueError, ZeroDivisionError):
+        fps = Fraction(0)
+    if fps <= 0:
+        raise InputError(
+            f"fps in {path.name} is {text!r} but must be a positive fraction. "
+            "Make it again with 'imagineid listen'."
+        )
+    return fps
 
 
 def _text(performance: Performance, metadata: dict[str, str]) -> str:

@@ -122,6 +122,12 @@ def coefficients_from(
     expression = performance.expression[frames]
     pose, blink = performance.motion.pose[frames], performance.motion.blink[frames]
     if basis.blink_expression is not None:
+        if expression.shape[-1] != len(basis.blink_expression):
+            raise InputError(
+                f"expression has {expression.shape[-1]} coefficients but face basis "
+                f"'{basis.name}' has {len(basis.blink_expression)}. Use the face model the "
+                "coefficients were made for."
+            )
         expression = expression + blink[:, None] * basis.blink_expression
     count = len(expression)
     shape = performance.shape

@@ -8,10 +8,18 @@ import torch
 
 from imagineid_core.audio.features import mel_windows
 from imagineid_core.audio.waveform import speech_at, speech_from_waveform
-from imagineid_core.errors import InputError, WeightsError
+from imagineid_core.checkpoint import read_tensors
+from imagineid_core.errors import InputError
+from imagineid_core.face.load import load_face
 from imagineid_core.listen.pad import listen
 from imagineid_core.performance import load_performance, save_performance
-from imagineid_core.pipeline import hear_windows, perform, performance_from, still_and_blinking
+from imagineid_core.pipeline import (
+    coefficients_from,
+    hear_windows,
+    perform,
+    performance_from,
+    still_and_blinking,
+)
 from imagineid_core.values import PAPER_FPS
 from tests.tiny import tiny_pad
 
@@ -103,5 +111,37 @@ def test_other_files_are_no_performance(tmp_path):
     save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
     with pytest.raises(InputError, match="x.safetensors is not a performance"):
         load_performance(tmp_path / "x.safetensors")
-    with pytest.raises(WeightsError, match="not found"):
-        load_performance(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda tensors, metadata: tensors.pop("blink"), "lacks blink"),
+        (lambda tensors, metadata: tensors.update(pose=torch.zeros(3, 6)), r"pose .* \(3, 6\)"),
+        (lambda tensors, metadata: tensors.update(pose=torch.zeros(50, 7)), r"\(50, 7\)"),
+        (lambda tensors, metadata: tensors.update(expression=torch.zeros(0, 64)), "at least one"),
+        (lambda tensors, metadata: metadata.pop("fps"), "fps in .* is None"),
+        (lambda tensors, metadata: metadata.update(fps="1/0"), "fps in .* is '1/0'"),
+    ],
+)
+def test_a_damaged_performance_is_refused_with_the_reason(tmp_path, damage, told):
+    """Each of these was a KeyError or a size mismatch deep in the renderer, or an empty video."""
+    from safetensors.torch import save_file
+
+    path, _ = save_performance(tmp_path, perform(voice(), PAD, seed=0), source="test")
+    metadata, tensors = read_tensors(path)
+    damage(tensors, metadata)
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(InputError, match=told):
+        load_performance(path)
+
+
+def test_coefficients_that_are_not_there_are_not_called_weights(tmp_path):
+    with pytest.raises(InputError, match="coefficients .*nothing are not there.*imagineid listen"):
+        load_performance(tmp_path / "nothing")
+
+
+def test_expression_of_another_face_is_named_before_the_blink_is_added():
+    performance = performance_from(voice(), torch.zeros(50, 53), still_and_blinking(voice(), 0))
+    with pytest.raises(InputError, match="expression has 53 coefficients .* 'open' has 64"):
+        coefficients_from(performance, load_face(), slice(0, 2))
