@@ -5,6 +5,7 @@ Knows nothing about faces, meshes or audio.
 """
 
 import json
+import zipfile
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -140,7 +141,7 @@ def load_expert(path: str | PathLike[str]) -> Expert:
             network = torch.export.load(path).module()
         else:
             network = torch.jit.load(str(path), map_location="cpu").eval()
-    except (RuntimeError, ValueError, OSError, KeyError) as error:
+    except (RuntimeError, ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise WeightsError(
             f"{path.name} is not an exported network ({str(error).splitlines()[0]}). "
             "Export it with torch.jit.save (.pt) or torch.export.save (.pt2); a state dict alone "

@@ -26,13 +26,14 @@ def info_nce(
 
 
 def distance(
-    truth: Float[Tensor, "*batch dim"], predicted: Float[Tensor, "*batch dim"]
+    truth: Float[Tensor, "batch *rest"], predicted: Float[Tensor, "batch *rest"]
 ) -> Float[Tensor, ""]:
-    """||truth - predicted||_2 of each vector, then the mean (L_id, L_reg and L_rec of Sec. 3.1).
+    """||truth - predicted||_2 of each item, then the mean (L_id, L_reg and L_rec of Sec. 3.1).
 
-    The paper prints the norm, not its square.
+    The paper prints the norm, not its square, of alpha in R^80 and of beta in R^{L x 64}: so one
+    norm a window, which grows with the root of its length.
     """
-    return (truth - predicted).norm(dim=-1).mean()
+    return (truth - predicted).flatten(1).norm(dim=1).mean()
 
 
 def decorrelation(

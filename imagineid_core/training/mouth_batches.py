@@ -25,6 +25,7 @@ from imagineid_core.training.recordings import Recording
 from imagineid_core.values import FaceBasis
 
 _SHAPE = 0.7  # standard deviation of the faces
+_HABIT = 0.2  # of how each face holds itself: a reader of perfect lips alone is easily fooled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,7 @@ class MouthBatches:
             torch.manual_seed(int(random.integers(2**31)))
             shape = torch.randn(1, basis.shape_basis.shape[-1]) * _SHAPE
             look = random_look(basis, 1, lips.device)
+            lips = lips + torch.randn(lips.shape[1]) * _HABIT
         mouths = self._camera(shape, lips[None], look)[0]
         said = sounds_between(recording, start, start + frames, self._number_of)
         return (mouths * 255).round().to(torch.uint8), said

@@ -103,7 +103,7 @@ def mini() -> ListenPreset:
             audio_dim=128,
             encoder_hidden=64,
             decoder_hidden=64,
-            unet_channels=(8, 16, 32, 64),
+            unet_channels=(8, 16, 32),
         ),
         batch=BatchConfig(batch_size=48, num_negatives=24),
         lip_reader_batch=BatchConfig(batch_size=16),
@@ -130,13 +130,12 @@ def smoke() -> ListenPreset:
         num_validation_batches=2,
         checkpoint_every=20,
     )
-    drawn = dataclasses.replace(
-        loop, num_steps=30, validate_every=15, num_validation_batches=1, checkpoint_every=15
-    )
+    reading = dataclasses.replace(loop, num_steps=100, learning_rate=1e-2)
+    drawn = dataclasses.replace(loop, num_validation_batches=1)
     sharp = ContrastConfig(temperature=0.1)
     return ListenPreset(
         name="smoke",
-        lip_reader_loop=drawn,
+        lip_reader_loop=reading,
         identity_loop=loop,
         content_loop=drawn,
         emotion_loop=loop,
@@ -152,7 +151,7 @@ def smoke() -> ListenPreset:
         ),
         batch=BatchConfig(batch_size=8, num_negatives=4),
         lip_reader_batch=BatchConfig(batch_size=8),
-        lip_reader_pool=24,
+        lip_reader_pool=64,
         content_batch=BatchConfig(batch_size=8),
         head_motion_batch=BatchConfig(frames=33, batch_size=8),
         identity_contrast=sharp,
