@@ -84,7 +84,7 @@ def test_every_config_class_survives_json():
 
 def _required(config_class):
     """Some value for each field without a default."""
-    examples = {int: 3, float: 0.5, str: "x", bool: True}
+    examples = {int: 3, float: 0.5, str: "x", bool: True, tuple[str, ...]: ("x", "y")}
     return {
         field.name: examples[field.type]
         for field in fields(config_class)
