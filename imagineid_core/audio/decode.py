@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from imagineid_core.errors import InputError
 
+_WITHOUT_DURATION = {"aac", "ac3", "eac3", "dts"}  # formats; FFmpeg guesses from size and bit rate
 _MISSING_SECONDS = 0.1  # containers round their durations to a codec frame; more than this is loss
 
 Chunk = Float[np.ndarray, "channels samples"]
@@ -28,6 +29,9 @@ class SoundTrack:
     sample_rate: int
     num_channels: int
     declared_seconds: float | None
+    is_guessed: (
+        bool  # the file declares no length; `declared_seconds` follows from its first frames
+    )
     ends_with_padding: bool
 
 
@@ -74,7 +78,8 @@ def _opened(path: Path):
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is empty (0 bytes). Export or copy the file again.")
     try:
-        return av.open(str(path), metadata_errors="replace")
+        # Absolute, as FFmpeg takes the 'a' of a file named 'a:b.wav' for a protocol.
+        return av.open(str(path.absolute()), metadata_errors="replace")
     except (FFmpegError, OSError) as error:
         raise InputError(
             f"{path.name} cannot be read as sound or video ({_reason(error)}). "
@@ -105,8 +110,14 @@ def _describe(path: Path, container) -> SoundTrack:
         sample_rate=context.sample_rate,
         num_channels=context.channels,
         declared_seconds=declared,
+        is_guessed=_is_guessed(container.format.name, stream.start_time),
         ends_with_padding="mp4" in container.format.name,
     )
+
+
+def _is_guessed(format_name: str, start_time: int | None) -> bool:
+    """An mp3's header of lengths holds the encoder's delay too, so a start at 0 means no header."""
+    return format_name in _WITHOUT_DURATION or (format_name == "mp3" and not start_time)
 
 
 def _chunks(container, track: SoundTrack, allow_damaged: bool) -> Iterator[Chunk]:
@@ -159,7 +170,7 @@ def _check_length(track: SoundTrack, num_decoded: int, allow_damaged: bool) -> N
     declared = track.declared_seconds or 0.0
     if num_decoded == 0:
         raise InputError(f"{track.path.name} holds no sound samples. Give a longer recording.")
-    if not allow_damaged and seconds < declared * 0.99 - _MISSING_SECONDS:
+    if not (allow_damaged or track.is_guessed) and seconds < declared * 0.99 - _MISSING_SECONDS:
         raise InputError(
             f"{track.path.name} ends early: it declares {declared:.2f} s and holds {seconds:.2f}. "
             "It was cut off; copy or export it again, or set allow_damaged to use what is there."

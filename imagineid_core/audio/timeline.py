@@ -18,18 +18,21 @@ FrameRate = int | float | str | Fraction
 
 
 def as_fps(fps: FrameRate) -> Fraction:
-    """A frame rate as an exact fraction: 25, 29.97, '30000/1001'. Floats snap to NTSC's x/1001."""
+    """A frame rate as an exact fraction: 25, 29.97, '30000/1001'.
+
+    Decimals, as floats or as text, snap to NTSC's x/1001; a text of two integers is taken as it is.
+    """
     try:
         exact = Fraction(fps)
     except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise InputError(
             f"fps is {fps!r}, which is not a number. Use {MIN_FPS} to {MAX_FPS}; the paper uses 25."
         ) from error
-    if isinstance(fps, float):
+    if isinstance(fps, float) or (isinstance(fps, str) and "/" not in fps):
         exact = _snapped(exact)
     if not MIN_FPS <= exact <= MAX_FPS:
         raise InputError(
-            f"fps is {float(exact):g} but must lie in {MIN_FPS} ... {MAX_FPS}. The paper uses 25."
+            f"fps is {fps} but must lie in {MIN_FPS} ... {MAX_FPS}. The paper uses 25."
         )
     return exact
 

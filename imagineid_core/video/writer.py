@@ -105,7 +105,9 @@ class VideoWriter:
                 f"Use {width + width % 2} x {height + height % 2}."
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(self.path), "w", options={"movflags": "+faststart"})
+        self._container = av.open(
+            str(self.path.absolute()), "w", options={"movflags": "+faststart"}
+        )
         self._video = self._container.add_stream("libx264", rate=self.fps)
         self._video.width, self._video.height = width, height
         self._video.pix_fmt = "yuv420p"

@@ -63,6 +63,9 @@ def test_the_paper_window_is_the_released_rule():
         (59.94, Fraction(60000, 1001)),
         (12.5, Fraction(25, 2)),
         ("30000/1001", Fraction(30000, 1001)),
+        ("29.97", Fraction(30000, 1001)),  # as a command line gives it
+        ("25", Fraction(25)),
+        ("2997/100", Fraction(2997, 100)),
         (30, Fraction(30)),
         (30.0, Fraction(30)),
     ],
@@ -71,7 +74,9 @@ def test_frame_rates_are_exact(given_fps, exact):
     assert as_fps(given_fps) == exact
 
 
-@pytest.mark.parametrize("bad", [0, -25, 9.9, 61, 240, float("nan"), float("inf"), "fast", "1/0"])
+@pytest.mark.parametrize(
+    "bad", [0, -25, 9.9, 61, 240, float("nan"), float("inf"), "fast", "1/0", "1e400"]
+)
 def test_other_frame_rates_are_refused_by_name(bad):
     with pytest.raises(InputError, match="fps is"):
         as_fps(bad)

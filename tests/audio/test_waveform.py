@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -219,3 +220,33 @@ def test_silence_is_valid_speech():
 def test_tensors_that_cannot_be_used_are_named(waveform, rate, told):
     with pytest.raises(InputError, match=told):
         speech_from_waveform(waveform, rate)
+
+
+def _raw_stream(path, codec, bit_rate):
+    """Twenty seconds of frames alone, without a header that would tell their number."""
+    options = {"write_xing": "0", "id3v2_version": "0"} if codec == MP3 else {}
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=44_100, layout="mono")
+        stream.bit_rate = bit_rate
+        frame = av.AudioFrame.from_ndarray(tone(20, 44_100), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 44_100, 0
+        for part in (frame, None):
+            container.mux(stream.encode(part))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mp3", MP3), ("aac", AAC)])
+def test_a_whole_file_that_declares_no_length_is_not_called_cut_off(tmp_path, ending, codec):
+    """FFmpeg guesses such a length from the bit rate of the first frames: a mp3 of 60 s that began
+    quietly 'declared' 115 s and was refused as cut off, and so was every raw AAC stream."""
+    path = tmp_path / f"raw.{ending}"
+    path.write_bytes(b"".join(_raw_stream(path, codec, rate) for rate in (32_000, 192_000)))
+    assert probe_sound(path).declared_seconds > 50  # the guess is wrong enough to matter
+    assert load_speech(path).num_frames == pytest.approx(1000, abs=5)  # and a little padding
+
+
+def test_a_name_that_reads_like_an_address_is_a_file(tmp_path, monkeypatch):
+    """FFmpeg looked for a server when a file in the current folder was named 'http:x.wav'."""
+    write_sound(tmp_path / "x.wav", tone(1, 16_000), 16_000).rename(tmp_path / "http:x.wav")
+    monkeypatch.chdir(tmp_path)
+    assert load_speech("http:x.wav").num_frames == 25
