@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,8 @@ _UTF8, _POSITION_CHARACTER = 1, 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _EVENT_END, _EVENT_PHONEME = 0, 7
 _SEED = 1
+_SILENT_STOPS = ("p", "t", "t2", "k", "tS")
+_SILENT, _LONGEST_CLOSURE = 8, 0.12  # steps of 16 bits; seconds
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -72,7 +75,8 @@ def synthesise(
     """Speak American English in a voice variant (a file of `voices/!v`).
 
     `data_folder` is a folder named espeak-ng-data, the installed one if not given. `text` ends a
-    clause where its punctuation does; phonemes are espeak's mnemonics, `_` a pause.
+    clause where its punctuation does; phonemes are espeak's mnemonics, `_` a pause. A stop begins
+    where the sound falls silent, not at its burst.
     """
     delivery = delivery or Delivery()
     _check(text, delivery)
@@ -89,7 +93,7 @@ def synthesise(
     return Utterance(
         waveform=torch.from_numpy(sound.astype(np.float32) / 32768),
         sample_rate=sample_rate,
-        phonemes=_timed(starts, len(sound), sample_rate),
+        phonemes=_timed(_with_closures(starts, sound, sample_rate), len(sound), sample_rate),
     )
 
 
@@ -252,6 +256,22 @@ def _speak(library: ctypes.CDLL, text: str) -> tuple[np.ndarray, Starts]:
     )
     library.espeak_Synchronize()
     return np.frombuffer(b"".join(pieces), "<i2"), starts
+
+
+def _with_closures(starts: Starts, sound: np.ndarray, sample_rate: int) -> Starts:
+    """espeak's event of a p, t or k is its burst; the silence before it is the stop, held shut.
+
+    Measured: 40 ms of digital silence at usual rates, 55 at slow ones. After a pause nobody can
+    tell silence from silence, and the event stays.
+    """
+    moved = starts[:1]
+    for (before, previous), (sample, symbol) in pairwise(starts):
+        if symbol in _SILENT_STOPS and not previous.startswith("_"):
+            earliest = max(before + 1, sample - round(_LONGEST_CLOSURE * sample_rate), 0)
+            loud = np.flatnonzero(np.abs(sound[earliest:sample]) > _SILENT)
+            sample = earliest + int(loud[-1]) + 1 if len(loud) else earliest
+        moved.append((sample, symbol))
+    return moved
 
 
 def _timed(starts: Starts, num_samples: int, sample_rate: int) -> tuple[Phoneme, ...]:

@@ -16,7 +16,13 @@ from torch import Tensor
 
 from imagineid_core.audio.timeline import middle_of
 from imagineid_core.corpus.clip import Phoneme
-from imagineid_core.corpus.talker.mouth_shapes import PARTS, is_closure, is_pause, mouth_shapes
+from imagineid_core.corpus.talker.mouth_shapes import (
+    PARTS,
+    contact_share,
+    is_closure,
+    is_pause,
+    mouth_shapes,
+)
 from imagineid_core.errors import InputError
 from imagineid_core.face.open_face import expression_from_controls
 
@@ -152,8 +158,9 @@ def _closure(times: np.ndarray, phonemes: Sequence[Phoneme], fps: Fraction) -> n
     for phoneme in phonemes:
         if not is_closure(phoneme.symbol):
             continue
-        middle = (phoneme.start + phoneme.end) / 2
-        half = max((phoneme.end - phoneme.start) / 2, shortest)
+        touching = (phoneme.end - phoneme.start) * contact_share(phoneme.symbol)
+        middle = phoneme.start + touching / 2
+        half = max(touching / 2, shortest)
         early, late = middle - half - times, times - middle - half
         away = np.maximum(np.maximum(early / _CLOSING, late / _OPENING), 0)
         shut = np.maximum(shut, 1 - _smooth_step(away))

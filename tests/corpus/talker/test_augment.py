@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid_core.corpus.talker.augment import (
@@ -36,6 +36,7 @@ def level(sound: torch.Tensor) -> float:
     return 20 * float(torch.log10(sound.square().mean().sqrt() + 1e-9))
 
 
+@settings(deadline=None)  # the first call warms caches
 @given(st.integers(0, 2**31), st.integers(3000, 20000))
 def test_whatever_is_drawn_keeps_length_and_range_and_is_finite(seed, num_samples):
     sound = speech_like(num_samples)

@@ -63,6 +63,21 @@ def test_every_s_has_its_energy_above_4_kilohertz():
 
 
 @needs_espeak
+def test_a_stop_begins_with_its_silence_and_not_at_its_burst():
+    """espeak reports the burst: lips that shut only then would lag 40 ms behind the sound."""
+    spoken = synthesise("A copper apple, a paper map, happy people.")
+    rate, checked = spoken.sample_rate, 0
+    for before, sound in zip(spoken.phonemes, spoken.phonemes[1:], strict=False):
+        if sound.symbol == "p" and not before.symbol.startswith("_"):
+            held = spoken.waveform[round(sound.start * rate) : round((sound.start + 0.03) * rate)]
+            last = spoken.waveform[round((before.end - 0.02) * rate) : round(before.end * rate)]
+            assert held.abs().max() < 0.02 * spoken.waveform.abs().max()
+            assert last.abs().max() > 2 * held.abs().max()
+            checked += 1
+    assert checked >= 5
+
+
+@needs_espeak
 def test_phonemes_fill_the_sound_without_gaps():
     spoken = synthesise(SENTENCE)
     assert spoken.phonemes[0].start == 0

@@ -1,6 +1,6 @@
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid_core.corpus.talker.shape_rule import LIMIT, shape_of
@@ -10,6 +10,7 @@ from imagineid_core.face.open_face import shape_directions
 places = st.lists(st.floats(0, 1), min_size=12, max_size=12).map(np.array)
 
 
+@settings(deadline=None)  # the first call builds the face
 @given(places, places)
 def test_a_small_step_of_the_voice_is_a_small_step_of_the_head(place, direction):
     step = 0.01 * (direction - 0.5)
@@ -18,6 +19,7 @@ def test_a_small_step_of_the_voice_is_a_small_step_of_the_head(place, direction)
     assert float((here - there).norm()) < 0.6
 
 
+@settings(deadline=None)  # the first call builds the face
 @given(places)
 def test_every_coefficient_stays_within_its_limit(place):
     assert float(shape_of(speaker_at(place)).abs().max()) <= LIMIT

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid_core.corpus.clip import Phoneme
@@ -65,7 +65,7 @@ def test_the_lips_meet_in_at_least_one_frame_however_short_the_sound(consonant, 
         ]
         gap = lip_gap(lip_expression(lip_motion(sounds, 30, FPS)))
         # 1e-6 dm: float32 coefficients of about 1 times a basis of about 0.1 dm.
-        assert gap[9:14].min() < 1e-6
+        assert gap[9:14].min() < 1e-6  # from 0.38 s, as long as a frame lasts
         assert gap.max() > 0.08
 
 
@@ -80,6 +80,7 @@ def test_closures_survive_every_emotion_and_emotions_show(style):
     assert changed < 1e-6 if style == "neutral" else changed > 0.3
 
 
+@settings(deadline=None)  # the first call builds the face
 @given(st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=12), st.floats(0.03, 0.25))
 def test_every_control_stays_within_its_range(symbols, each):
     motion = lip_motion(spoken(*symbols, each=each), 60, FPS)

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid_core.corpus.talker.espeak import has_espeak, installed_data_folder, synthesise
@@ -21,6 +21,7 @@ needs_espeak = pytest.mark.skipif(
 )
 
 
+@settings(deadline=None)  # the first call warms caches
 @given(st.lists(st.floats(0, 1), min_size=12, max_size=12))
 def test_a_speaker_and_its_place_in_the_space_are_one(place):
     # 1e-9: a logarithm and its inverse in float64.
