@@ -38,6 +38,9 @@ CHANNELS = (
     "blink",  # 0 open ... 1 closed
 )
 TIME = "time_seconds"
+_MOST_FRAMES = 10_000_000  # two days at 60 fps; a slip of the keyboard would fill the memory
+_LARGEST = 1e9  # degrees or dm; float32 holds it, and no head is there
+_SLOWEST, _FASTEST = 1, 1000  # fps
 _TO_INSIDE = (math.pi / 180,) * 3 + (1.0,) * 4
 
 
@@ -78,9 +81,10 @@ def from_json(text: str) -> MotionTrack:
     _refuse_unknown(document, {"format", "version", "fps", "num_frames", *body}, "motion JSON")
     fps = _fps(document.get("fps"))
     num_frames = document.get("num_frames")
-    if type(num_frames) is not int or num_frames < 0:
+    if type(num_frames) is not int or not 0 <= num_frames <= _MOST_FRAMES:
         raise InputError(
-            f"num_frames is {num_frames!r} in the motion JSON. Give a whole number, 0 or more."
+            f"num_frames is {num_frames!r} in the motion JSON. "
+            f"Give a whole number, 0 to {_MOST_FRAMES}."
         )
     if "keyframes" in body:
         keys = document["keyframes"]
@@ -126,7 +130,7 @@ def save_track(path: str | Path, track: MotionTrack) -> None:
 
 def load_track(path: str | Path) -> MotionTrack:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # with or without Windows' mark
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"motion track {path} cannot be read ({error}). Give a JSON file in UTF-8."
@@ -174,8 +178,11 @@ def _keyframe(key: Mapping[str, Any], index: int) -> dict[str, float]:
 
 
 def _number(value: Any, name: str, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"'{name}' is {value!r} in {place}. Give a finite number.")
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (is_number and abs(value) <= _LARGEST):  # NaN fails this too
+        raise InputError(
+            f"'{name}' is {value!r:.60} in {place}. Give a finite number within +-{_LARGEST:g}."
+        )
     if name == "blink" and not 0 <= value <= 1:
         raise InputError(f"'blink' is {value!r} in {place}. Give 0 (open) to 1 (closed).")
     return float(value)
@@ -184,7 +191,7 @@ def _number(value: Any, name: str, place: str) -> float:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of 5000 digits
         raise InputError(
             f"the motion track is not JSON: {error}. See motion/track_json.py for the two forms."
         ) from error
@@ -208,10 +215,10 @@ def _fps(value: Any) -> Fraction:
         fps = Fraction(value) if type(value) in (str, int) else None
     except (ValueError, ZeroDivisionError):
         fps = None
-    if fps is None or fps <= 0:
+    if fps is None or not _SLOWEST <= fps <= _FASTEST:
         raise InputError(
-            f"'fps' is {value!r} in the motion JSON. Give a positive fraction as text, for example "
-            "'25' or '30000/1001'."
+            f"'fps' is {value!r} in the motion JSON. Give a fraction as text, {_SLOWEST} to "
+            f"{_FASTEST}, for example '25' or '30000/1001'."
         )
     return fps
 

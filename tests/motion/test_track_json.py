@@ -163,6 +163,12 @@ def keyed(*keys) -> str:
         (document(fps=29.97), "'fps' is 29.97"),
         (document(num_frames=-1), "num_frames is -1"),
         (document(num_frames=True), "num_frames is True"),
+        # These four ended in a full memory, an OverflowError or an infinite pose.
+        (document(num_frames=10**12), "num_frames is 1000000000000"),
+        (document(fps="1e-300"), "'fps' is '1e-300'"),
+        (keyed({"time_seconds": 0, "x_dm": 10**400}), r"'x_dm' is 1000.* within \+-1e\+09"),
+        (keyed({"time_seconds": 0, "x_dm": 1e39}), r"'x_dm' is 1e\+39 in"),
+        ("[" * 100_000, "the motion track is not JSON"),
         (document(colour="red"), "motion JSON has unknown colour"),
         (document(keyframes=[]), "has frames and keyframes"),
         (document(frames=None), "has neither frames nor keyframes"),
@@ -215,3 +221,10 @@ def test_interpolation_needs_rising_times():
         interpolate([], torch.zeros(0, 1), [0.0])
     with pytest.raises(InputError, match=r"keyframe times are \[1.0, 0.0\]"):
         interpolate([1.0, 0.0], torch.zeros(2, 1), [0.0])
+
+
+def test_a_file_saved_by_a_windows_editor_is_read(tmp_path):
+    """Its byte order mark was called 'not JSON'."""
+    path = tmp_path / "track.json"
+    path.write_bytes(b"\xef\xbb\xbf" + keyed({"time_seconds": 0, "yaw_degrees": 5}).encode())
+    assert load_track(path).pose[0, 1] == pytest.approx(math.radians(5))
