@@ -110,6 +110,17 @@ def test_synthesis_goes_on_after_a_refusal():
 
 
 @needs_espeak
+def test_a_library_that_another_holds_is_refused_because_its_state_would_stay():
+    held = espeak._load()
+    try:
+        with pytest.raises(InputError, match="already loaded in this process"):
+            synthesise(SENTENCE)
+    finally:
+        espeak._unload(held)
+    assert len(synthesise(SENTENCE).waveform) > 0
+
+
+@needs_espeak
 def test_a_folder_without_data_is_refused_though_espeak_would_take_its_own(tmp_path):
     with pytest.raises(InputError, match="no data in .*nowhere"):
         synthesise(SENTENCE, data_folder=tmp_path / "nowhere" / "espeak-ng-data")
