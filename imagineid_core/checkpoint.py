@@ -115,6 +115,13 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None
     ]
     if resized:
         problems.append(f"wrong size {_listed(resized)}")
+    retyped = [
+        f"{key} {state[key].dtype} instead of {expected[key].dtype}"
+        for key in expected
+        if key in state and state[key].is_floating_point() != expected[key].is_floating_point()
+    ]
+    if retyped:
+        problems.append(f"wrong type {_listed(retyped)}")
     if problems:
         raise WeightsError(
             f"{source} does not fit {type(module).__name__}: {'; '.join(problems)}. "
@@ -144,10 +151,30 @@ def config_to_json(config: Any) -> str:
 def config_from_json(text: str, config_class: type[Config]) -> Config:
     """The inverse of `config_to_json`; JSON's lists become the tuples the fields declare."""
     values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"{text[:60]} is not an object")
     hints = typing.get_type_hints(config_class)
     if unknown := sorted(set(values) - set(hints)):
         raise ValueError(f"unknown fields {', '.join(unknown)}")
-    return config_class(**{name: _restored(value, hints[name]) for name, value in values.items()})
+    restored = {name: _restored(value, hints[name]) for name, value in values.items()}
+    for name, value in restored.items():
+        if not _is_a(value, hints[name]):
+            raise ValueError(f"{name} is {value!r}, which is not {hints[name]}")
+    return config_class(**restored)
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    """Plain values only, so a few lines do: a width of '32' would fail deep inside a network."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(_is_a(value, option) for option in typing.get_args(hint))
+    if _is_tuple(hint):
+        inner = typing.get_args(hint)[:1]
+        return type(value) is tuple and all(
+            _is_a(item, option) for item in value for option in inner
+        )
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return hint is Any or type(value) is hint
 
 
 def _restored(value: Any, hint: Any) -> Any:

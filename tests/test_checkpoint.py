@@ -118,6 +118,15 @@ def _config_classes():
         (lambda f: rewrite(f, format_version="9"), "format version 9"),
         (lambda f: rewrite(f, config='{"depth": 3}'), "unknown fields depth"),
         (lambda f: rewrite(f, config="{"), "holds a config"),
+        (lambda f: rewrite(f, config="[1, 2]"), "is not an object"),
+        (lambda f: rewrite(f, config='{"width": "6"}'), "width is '6'"),
+        (lambda f: rewrite(f, config='{"width": 6.5}'), "width is 6.5"),
+        (
+            lambda f: rewrite(
+                f, state={k: v.int() for k, v in Part(PartConfig(width=6)).state_dict().items()}
+            ),
+            "wrong type .*torch.int32 instead of torch.float32",
+        ),
         (
             lambda f: rewrite(f, config='{"width": 8}'),
             r"weight \(2, 6\) instead of \(2, 8\)",

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imagineid_core.errors import InputError
+
 
 @dataclass(frozen=True, kw_only=True)
 class ListenConfig:
@@ -24,6 +26,14 @@ class ListenConfig:
     num_layers: int = 4
     num_heads: int = 8
     dropout: float = 0.1  # in training only
+
+    def __post_init__(self) -> None:
+        smallest = min(v for name, v in vars(self).items() if name != "dropout")
+        if smallest < 1 or self.width % self.num_heads or not 0 <= self.dropout < 1:
+            raise InputError(
+                f"{self} is no network. Sizes must be at least 1, width a multiple of num_heads, "
+                "dropout in [0, 1)."
+            )
 
 
 class Transformer(nn.Module):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from imagineid_core.checkpoint import save_checkpoint
-from imagineid_core.errors import WeightsError
+from imagineid_core.errors import InputError, WeightsError
 from imagineid_core.listen.content import ContentNet
 from imagineid_core.listen.pad import build_pad, listen, load_pad, save_pad, stage_file
 from tests.tiny import TINY, tiny_pad
@@ -48,3 +48,12 @@ def test_building_leaves_the_global_random_state_alone():
     state = torch.get_rng_state()
     build_pad(TINY, seed=1)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"num_heads": 3}, {"width": 0}, {"num_layers": -1}, {"dropout": float("nan")}]
+)
+def test_sizes_that_make_no_network_are_named(wrong):
+    name, value = next(iter(wrong.items()))
+    with pytest.raises(InputError, match=f"{name}={value}.* is no network"):
+        replace(TINY, **wrong)
