@@ -16,7 +16,7 @@ from imagineid_core.corpus.clip import Clip, Corpus, Phoneme
 from imagineid_core.errors import InputError
 from imagineid_core.values import PAPER_FPS
 
-SILENT = frozenset({"", "_", "_:", "_!", "sil", "sp", "pau"})  # pauses are not read from lips
+_PAUSES = frozenset({"", "sil", "sp", "pau"})  # and espeak-ng's, which begin with _
 _LOG = logging.getLogger(__name__)
 
 
@@ -102,7 +102,7 @@ def _placed(phonemes: Sequence[Phoneme]) -> tuple[tuple[str, float], ...]:
     return tuple(
         (one.symbol, (one.start + one.end) / 2 * float(PAPER_FPS))
         for one in phonemes
-        if one.symbol not in SILENT
+        if one.symbol not in _PAUSES and not one.symbol.startswith("_")
     )
 
 

@@ -245,5 +245,8 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path):
         results[count] = json.loads((tmp_path / str(count) / "result.json").read_text())
     assert results[2]["num_processes"] == 2
     # Two means of half the rows are added in another order than one mean of all.
-    assert results[1]["losses"] == pytest.approx(results[2]["losses"], rel=1e-5)
-    assert results[1]["weights"] == pytest.approx(results[2]["weights"], abs=1e-4)
+    for name in ("losses", "contrasts", "validations"):
+        assert results[1][name][0] == pytest.approx(results[2][name][0], rel=1e-5)
+        # AdamW divides by the gradient's size, so that rounding grows from step to step.
+        assert results[1][name] == pytest.approx(results[2][name], rel=1e-3)
+    assert results[1]["weights"] == pytest.approx(results[2]["weights"], abs=1e-3)

@@ -79,7 +79,7 @@ class TinyCorpus:
             Phoneme(symbol=sound, start=i * seconds, end=(i + 1) * seconds)
             for i, sound in enumerate(said)
         )
-        return (Phoneme(symbol="_", start=0.0, end=0.0), *spoken)
+        return (Phoneme(symbol="_:", start=0.0, end=0.0), *spoken)
 
     def _motion(self, pitch: float) -> MotionTrack:
         time = torch.arange(_FRAMES) / float(PAPER_FPS)

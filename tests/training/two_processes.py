@@ -1,24 +1,48 @@
-"""Run by `accelerate launch`: a few steps without dropout, then what came out, as JSON."""
+"""Run by `accelerate launch`: a few steps of the identity stage, then what came out, as JSON.
+
+Its negatives are rows of all processes, so the loss is right only if they are gathered.
+"""
 
 import json
 import sys
 from pathlib import Path
 
+from imagineid_core.listen.pad import build_pad
+from imagineid_core.listen.transformer import ListenConfig
+from imagineid_core.training.batches import BatchConfig, WindowBatches
+from imagineid_core.training.identity_stage import NEEDS, PAIR_BY, ContrastConfig, IdentityStage
 from imagineid_core.training.loop import LoopConfig, train
+from imagineid_core.training.mel_augment import augment_mel
+from imagineid_core.training.recordings import read_recordings
 from imagineid_core.training.run_log import curves
 from imagineid_core.training.run_state import load_state, saved_states
-from tests.training.lines import LineStage, points
+from tests.training.tiny_corpus import TinyCorpus
 
 
 def main(folder: Path) -> None:
-    stage = LineStage(dropout=0.0)
-    config = LoopConfig(num_steps=4, learning_rate=0.01, log_every=1)
-    train(stage, points, folder, config, validation=points, cpu=True)
+    # Dropout would draw other numbers in each process.
+    net = ListenConfig(
+        width=16, hidden_width=32, num_layers=1, num_heads=2, dropout=0.0, shape_dim=6
+    )
+    stage = IdentityStage(build_pad(net, seed=0).identity, ContrastConfig(temperature=0.2))
+    batches = WindowBatches(
+        read_recordings(TinyCorpus(), "train"),
+        BatchConfig(batch_size=8, num_negatives=5),
+        seed=0,
+        needs=NEEDS,
+        pair_by=PAIR_BY,
+        augment=augment_mel,
+    )
+    config = LoopConfig(num_steps=4, learning_rate=1e-3, log_every=1)
+    train(stage, batches, folder, config, validation=batches, cpu=True)
     state = load_state(saved_states(folder)[-1])
+    measured = curves(folder)
     result = {
         "num_processes": state.setting["num_processes"],
-        "losses": [value for _, value in curves(folder)["loss"]["train"]],
-        "weights": stage.learned[0].weight.flatten().tolist(),
+        "losses": [value for _, value in measured["loss"]["train"]],
+        "contrasts": [value for _, value in measured["contrast"]["train"]],
+        "validations": [value for _, value in measured["loss"]["validation"]],
+        "weights": stage.learned.shape_token.tolist(),
     }
     (folder / "result.json").write_text(json.dumps(result))
 
