@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli import face_fit
+from imagineid_core.cli.outputs import refuse_files
 from imagineid_core.cli.progress import stage_bars
+from imagineid_core.cli.seed import seed_number
 from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:  # torch comes with these, and `imagineid --help` need not wait for it
     from imagineid_core.render.mesh_frame import MeshFrame
     from imagineid_core.values import FaceBasis, Performance
 
+_OTHER_VIDEOS = {".mov", ".mkv", ".avi", ".webm", ".gif"}
 _PICTURES = (
     "colour",
     "untextured",
@@ -30,7 +33,7 @@ def add_commands(commands: Any) -> None:
     what = face.add_subparsers(required=True, metavar="WHAT")
 
     sheet = what.add_parser("sheet", help="identities x expressions x poses in one picture")
-    sheet.add_argument("--seed", type=int, default=0, help="of the identities (0)")
+    sheet.add_argument("--seed", type=seed_number, default=0, help="of the identities (0)")
     sheet.add_argument(
         "--of",
         choices=("heads", "controls", "portraits"),
@@ -62,9 +65,14 @@ def add_commands(commands: Any) -> None:
 
 def run_sheet(options: argparse.Namespace) -> None:
     from imagineid_core.corpus.portrait.sheet import control_sheet, face_sheet, portrait_sheet
-    from imagineid_core.face.load import load_face
+    from imagineid_core.face.load import OPEN, load_face
     from imagineid_core.video.picture import save_picture
 
+    if options.of == "portraits" and options.basis != OPEN:
+        raise InputError(
+            f"--basis is {options.basis} but only the open face can be dressed. "
+            "Leave it out, or show --of heads."
+        )
     if options.of == "heads":
         sheet = face_sheet(load_face(options.basis), options.seed)
     elif options.of == "controls":
@@ -79,9 +87,17 @@ def run_render(options: argparse.Namespace) -> None:
     from imagineid_core.face.load import load_face
     from imagineid_core.performance import load_performance
 
+    suffix = Path(options.out).suffix.lower()
+    if suffix in _OTHER_VIDEOS:
+        raise InputError(f"--out is {options.out} but videos are MP4. Give a name in .mp4.")
+    if options.sound and suffix != ".mp4":
+        raise InputError(
+            f"--sound is {options.sound} but {options.out} is a folder of pictures. "
+            "Leave it out, or give a name in .mp4."
+        )
     basis = load_face(options.basis)
     performance = load_performance(options.coefficients)
-    if Path(options.out).suffix.lower() == ".mp4":
+    if suffix == ".mp4":
         _render_video(options, performance, basis)
     else:
         _render_pictures(options, performance, basis)
@@ -110,6 +126,7 @@ def _render_pictures(options: argparse.Namespace, performance: "Performance", ba
     from imagineid_core.video.picture import save_picture
 
     folder = Path(options.out)
+    refuse_files(folder)
     if folder.exists() and any(folder.iterdir()) and not options.overwrite:
         raise InputError(f"{folder} is not empty. Choose another folder or add --overwrite.")
     points = []
@@ -123,6 +140,10 @@ def _render_pictures(options: argparse.Namespace, performance: "Performance", ba
             [[round(value, 3) for value in point] for point in frame]
             for frame in frames.landmarks.tolist()
         ]
+    for name in _PICTURES:  # those of a longer performance that was here before
+        for picture in (folder / name).glob("[0-9]" * 6 + ".png"):
+            if int(picture.stem) >= len(points):
+                picture.unlink()
     text = json.dumps({"size": options.size, "pixel_centres": 0.5, "landmarks": points})
     write_whole(folder / "landmarks.json", text.encode())
 

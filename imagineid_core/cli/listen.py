@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli.outputs import refuse_overwriting
 from imagineid_core.cli.progress import StageBars, stage_bars
+from imagineid_core.cli.seed import seed_number
 from imagineid_core.cli.sound import add_sound_options, load_voice
 from imagineid_core.errors import InputError, MissingPackageError
 
@@ -29,7 +30,7 @@ def add_commands(commands: Any) -> None:
     )
     listen.add_argument("--pose-weights", help="auido2pose_*.pth, beside SadTalker's auido2exp")
     listen.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
-    listen.add_argument("--seed", type=int, default=0, help="of head motion and blinks (0)")
+    listen.add_argument("--seed", type=seed_number, default=0, help="of head motion and blinks (0)")
     listen.add_argument("--motion", metavar="JSON", help="use this motion track for the head")
     listen.add_argument(
         "--pose-style",
@@ -68,6 +69,7 @@ def run_listen(options: argparse.Namespace) -> None:
             f"{weights.name} holds one part ('{part}') but listening needs all three. "
             f"Give the folder they lie in: --weights {weights.parent}"
         )
+    _refuse_unheard(options, released=weights.is_file())
     drawn = load_track(options.motion) if options.motion else None
     perform = _perform_released if weights.is_file() else _perform_pad
     with stage_bars() as bars:
@@ -80,6 +82,20 @@ def run_listen(options: argparse.Namespace) -> None:
         f"{len(performance.expression)} frames at {float(performance.motion.fps):g} fps -> "
         + ", ".join(str(folder / name) for name in names)
     )
+
+
+def _refuse_unheard(options: argparse.Namespace, *, released: bool) -> None:
+    """Options that these weights would ignore."""
+    if released and options.style_seconds is not None:
+        raise InputError(
+            f"--style-seconds is {options.style_seconds:g} but SadTalker's weights hear no style. "
+            "Leave it out, or give a folder of PAD weights."
+        )
+    if not released and options.pose_weights is not None:
+        raise InputError(
+            f"--pose-weights is {options.pose_weights} but PAD weights bring their own head "
+            "motion. Leave it out, or give SadTalker's auido2exp_*.pth in --weights."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

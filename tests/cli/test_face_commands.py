@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -98,6 +99,10 @@ def test_a_render_is_fitted_from_its_own_landmarks(tmp_path, performance):
         (["render", "--coefficients", "HEARD", "--out", "x", "--basis", "no.mat"], "no.mat"),
         (["render", "--coefficients", "HEARD", "--out", "x.mp4", "--size", "0"], "0 x 0"),
         (["render", "--coefficients", "HEARD", "--out", "x.mp4", "--size", "65"], "65 x 65"),
+        (["render", "--coefficients", "HEARD", "--out", "x.mov"], "x.mov but videos are MP4"),
+        (["render", "--coefficients", "HEARD", "--out", "x", "--sound", "s.wav"], "--sound is"),
+        (["render", "--coefficients", "HEARD", "--out", "heard/coefficients.json"], "is a file"),
+        (["sheet", "--of", "portraits", "--basis", "b.mat", "--out", "x.png"], "--basis is b.mat"),
         (["fit", "gone.png", "--landmarks", "gone.json", "--out", "x"], "gone.png"),
     ],
 )
@@ -137,3 +142,27 @@ def test_sheets_show_many_faces_of_one_seed(tmp_path):
     assert min(sheets[0].shape[:2]) > 500
     assert np.array_equal(sheets[0], sheets[1])
     assert not np.array_equal(sheets[0], sheets[2])
+
+
+def test_pictures_of_a_longer_performance_do_not_stay_behind(tmp_path, performance):
+    """One folder held 241 frames of one clip, the first of them of another."""
+    value = load_performance(performance)
+    one = replace(
+        value,
+        expression=value.expression[:1],
+        motion=replace(value.motion, pose=value.motion.pose[:1], blink=value.motion.blink[:1]),
+    )
+    save_performance(tmp_path / "one", one, source="test")
+    out = tmp_path / "out"
+    assert run("face", "render", "--coefficients", performance, "--out", out, "--size", 16) == 0
+    again = ("--coefficients", tmp_path / "one", "--out", out, "--size", 16, "--overwrite")
+    assert run("face", "render", *again) == 0
+    assert [path.name for path in sorted((out / "colour").iterdir())] == ["000000.png"]
+    assert len(json.loads((out / "landmarks.json").read_text())["landmarks"]) == 1
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63), "one"])
+def test_a_seed_that_is_none_is_named(tmp_path, capsys, seed):
+    with pytest.raises(SystemExit):
+        run("face", "sheet", f"--seed={seed}", "--out", tmp_path / "x.png")
+    assert f"--seed: {seed} is no seed" in capsys.readouterr().err

@@ -125,6 +125,8 @@ def test_results_are_not_overwritten_unasked(tmp_path, voice, weights, capsys):
         (["listen", "VOICE", "--weights", "PART"], "holds one part ('pad_content')"),
         (["listen", "VOICE", "--weights", "WEIGHTS", "--motion", "gone.json"], "gone.json"),
         (["listen", "VOICE", "--weights", "WEIGHTS", "--style-seconds", "nan"], "style_seconds"),
+        (["listen", "VOICE", "--weights", "WEIGHTS", "--pose-weights", "p.pth"], "p.pth but PAD"),
+        (["listen", "VOICE", "--weights", "VOICE", "--style-seconds", "3"], "hear no style"),
     ],
 )
 def test_mistakes_end_in_one_message_and_nothing_written(
@@ -186,3 +188,10 @@ def test_sadtalkers_public_container_gives_expression_and_pose(tmp_path, voice):
     assert performance.motion.pose.std(dim=0).min() > 0
     assert listen(*arguments, "--pose-style", 46, "--out", tmp_path / "b") == 2
     assert not (tmp_path / "b").exists()
+
+
+def test_a_file_in_the_place_of_the_results_is_named_before_listening(tmp_path, voice, capsys):
+    (tmp_path / "taken").write_text("mine")
+    out = tmp_path / "taken" / "out"
+    assert listen(voice, "--weights", tmp_path / "not even looked at", "--out", out) == 2
+    assert "taken is a file" in capsys.readouterr().err
