@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from imagineid_core.audio.timeline import first_sample
 from imagineid_core.corpus.clip import Phoneme
 from imagineid_core.face.geometry import vertices_from
 from imagineid_core.face.open_face import lip_gap
@@ -113,40 +114,40 @@ def offset_of(heard: Openings, truth: Openings, searched: int = SEARCHED) -> int
 
 
 def envelope(speech: Speech) -> Float[np.ndarray, " frames"]:
-    """Loudness of each video frame: RMS of its samples, amplitude in [0, 1]."""
+    """Level of each video frame in dB of the clip's loudest one, no lower than -40: silence."""
     sound = speech.waveform.double().numpy()
-    edges = [
-        round(float(frame / speech.fps) * SAMPLE_RATE) for frame in range(speech.num_frames + 1)
-    ]
-    return np.array(
-        [
-            np.sqrt(np.mean(sound[start:stop] ** 2)) if stop > start else 0.0
-            for start, stop in zip(edges[:-1], edges[1:], strict=True)
-        ]
-    )
+    edges = [first_sample(frame, SAMPLE_RATE, speech.fps) for frame in range(speech.num_frames + 1)]
+    power = np.array([np.mean(sound[i:j] ** 2) for i, j in zip(edges, edges[1:], strict=False)])
+    if power.max() <= 0:
+        return np.full(len(power), SILENT_DB)
+    return np.maximum(10 * np.log10(power / power.max() + 1e-12), SILENT_DB)
+
+
+def follows(gaps: Openings, speech: Speech) -> float:
+    """Correlation of a mouth's opening with the speech envelope, frame by frame.
+
+    Higher is better, but never 1: vowels of one loudness differ in opening, and loud fricatives
+    are spoken through shut teeth. 0 for silence.
+    """
+    return correlation(gaps, envelope(speech))
 
 
 def envelope_correlation(performance: Performance, speech: Speech, basis: FaceBasis) -> float:
-    """Correlation of the mouth's opening with the speech envelope, frame by frame.
-
-    For speech whose true lips nobody knows. Higher is better, but never 1: vowels differ in
-    opening at one loudness, and loud fricatives are spoken through shut teeth. 0 for silence.
-    """
-    return correlation(gaps_of(performance, basis), envelope(speech))
+    """`follows` of a performance: for speech whose true lips nobody knows."""
+    return follows(gaps_of(performance, basis), speech)
 
 
 def silence_openness(performance: Performance, speech: Speech, basis: FaceBasis) -> float | None:
     """Mean opening in silence over mean opening in speech: 0 shut ... 1 silence is not seen.
 
-    Silence is what lies 40 dB below the loudest frame, without the frame beside speech, in which
-    lips are still moving. None if the clip has no silence, no speech, or lips that never open.
+    Without the frames of silence beside speech, in which lips still move. None if the clip has no
+    silence, no speech, or lips that never open.
     """
-    gaps, level = gaps_of(performance, basis), envelope(speech)
-    silent = level <= level.max() * 10 ** (SILENT_DB / 20)
+    gaps, silent = gaps_of(performance, basis), envelope(speech) <= SILENT_DB
     padded = np.pad(silent, 1, mode="edge")
     resting = silent & padded[:-2] & padded[2:]
     spoken = gaps[~silent]
-    if level.max() <= 0 or not resting.any() or not len(spoken) or spoken.mean() <= 0:
+    if not resting.any() or not len(spoken) or spoken.mean() <= 0:
         return None
     return float(gaps[resting].mean() / spoken.mean())
 

@@ -10,13 +10,13 @@ import numpy as np
 from torch import Tensor
 
 from imagineid_core.evaluation.heard_clips import HeardClip, stacked
-from imagineid_core.evaluation.lips import closures_hit, correlation, offset_of
+from imagineid_core.evaluation.lips import closures_hit, correlation, follows, offset_of
 from imagineid_core.evaluation.probes import Probed, probe
 from imagineid_core.evaluation.retrieval import (
     cosine_distances,
     distances,
-    neighbours,
     retrieval_at_1,
+    retrieval_chance,
     speaker_pairs,
 )
 from imagineid_core.evaluation.shapes import shape_cosine, shape_r2
@@ -26,23 +26,23 @@ from imagineid_core.values import FaceBasis
 
 Values = dict[str, float | None]
 Progress = Callable[[str, int, int], None]
-_MOST_FRAMES = 4000  # that a probe of sounds is fitted on
+_MOST_FRAMES = 4000  # that a probe of phonemes is fitted on
 
-# Features of a whole clip, and the same of each frame; what has one value a clip repeats it.
+# Features of a whole clip, means over its frames where they have any; and the same of each frame.
 CLIP_FEATURES: dict[str, Callable[[HeardClip], Tensor]] = {
-    "sound (mean mel)": lambda one: one.mel.mean(dim=0),
+    "mel": lambda one: one.mel.mean(dim=0),
     "alpha-hat": lambda one: one.heard.identity.shape[0],
     "theta_id": lambda one: one.heard.identity.semantics[0],
-    "l-bar (mean)": lambda one: one.heard.content.linguistic[0].mean(dim=0),
-    "l-hat (mean)": lambda one: one.heard.content.lip_expression[0].mean(dim=0),
+    "l-bar": lambda one: one.heard.content.linguistic[0].mean(dim=0),
+    "l-hat": lambda one: one.heard.content.lip_expression[0].mean(dim=0),
     "theta_e": lambda one: one.heard.emotion.style[0].mean(dim=0),
-    "beta-hat (mean)": lambda one: one.heard.emotion.expression[0].mean(dim=0),
+    "beta-hat": lambda one: one.heard.emotion.expression[0].mean(dim=0),
 }
 FRAME_FEATURES: dict[str, Callable[[HeardClip], Tensor]] = {
-    "sound (mean mel)": lambda one: one.mel,
-    "l-bar (mean)": lambda one: one.heard.content.linguistic[0],
-    "l-hat (mean)": lambda one: one.heard.content.lip_expression[0],
-    "beta-hat (mean)": lambda one: one.heard.emotion.expression[0],
+    "mel": lambda one: one.mel,
+    "l-bar": lambda one: one.heard.content.linguistic[0],
+    "l-hat": lambda one: one.heard.content.lip_expression[0],
+    "beta-hat": lambda one: one.heard.emotion.expression[0],
 }
 
 
@@ -110,6 +110,10 @@ def lip_metrics(clips: Sequence[HeardClip]) -> Values:
         "offset_0": _mean([lag == 0 for lag in offsets]),
         "closure_recall": _closure_recall([(one, one.gaps.heard) for one in clips]),
         "closure_recall_truth": _closure_recall(moving),
+        "envelope_correlation": _mean([follows(one.gaps.heard, one.clip.speech) for one in clips]),
+        "envelope_correlation_truth": _mean(
+            [follows(truth, one.clip.speech) for one, truth in moving]
+        ),
     }
 
 
@@ -128,14 +132,14 @@ def identity_metrics(clips: Sequence[HeardClip]) -> Values:
         "speaker_pairs": speaker_pairs(by_shape, speakers, sentences),
         "speaker_pairs_semantics": speaker_pairs(by_semantics, speakers, sentences),
         "retrieval_at_1": retrieval_at_1(by_semantics, speakers, sentences),
-        "retrieval_chance": _retrieval_chance(by_semantics, speakers, sentences),
+        "retrieval_chance": retrieval_chance(by_semantics, speakers, sentences),
     }
 
 
 def factor_table(clips: Sequence[HeardClip], *, seed: int) -> tuple[FactorTable, Probed | None]:
-    """Emotion, speaker and sound by linear probes, cross-validated by sentence.
+    """Emotion, speaker and phoneme by linear probes, cross-validated by sentence.
 
-    The sound is the phoneme spoken in the middle of a frame, read off each frame; features of the
+    The phoneme is what is spoken in the middle of a frame, read off each frame; features of the
     whole clip cannot know it and show chance.
     """
     styled = [one for one in clips if one.clip.style is not None]
@@ -144,7 +148,7 @@ def factor_table(clips: Sequence[HeardClip], *, seed: int) -> tuple[FactorTable,
     by_emotion = _probe_clips(styled, styles, seed)
     rows["emotion"] = _row(by_emotion)
     rows["speaker"] = _row(_probe_clips(clips, [one.clip.speaker for one in clips], seed))
-    rows["sound"] = _row(_probe_sounds(clips, seed))
+    rows["phoneme"] = _row(_probe_phonemes(clips, seed))
     table = FactorTable(
         factors=tuple(rows),
         features=tuple(CLIP_FEATURES),
@@ -164,7 +168,7 @@ def disentanglement(table: FactorTable) -> Values:
         leak = (style - chance) / (identity - chance)
     return {
         "emotion_from_style": table.at("emotion", "theta_e"),
-        "emotion_from_content": table.at("emotion", "l-bar (mean)"),
+        "emotion_from_content": table.at("emotion", "l-bar"),
         "speaker_from_style": style,
         "speaker_from_identity": identity,
         "speaker_chance": chance,
@@ -184,9 +188,11 @@ def _probe_clips(
     }
 
 
-def _probe_sounds(clips: Sequence[HeardClip], seed: int) -> dict[str, Probed | None]:
+def _probe_phonemes(clips: Sequence[HeardClip], seed: int) -> dict[str, Probed | None]:
     """Frames drawn by `seed`, as many as a probe can be fitted on in a moment."""
-    spoken = [(one, frame, symbol) for one in clips for frame, symbol in enumerate(_sounds_of(one))]
+    spoken = [
+        (one, frame, symbol) for one in clips for frame, symbol in enumerate(_phonemes_of(one))
+    ]
     kept = np.random.default_rng(seed).permutation(len(spoken))[:_MOST_FRAMES]
     chosen = [spoken[index] for index in sorted(kept)]
     labels = [symbol for _, _, symbol in chosen]
@@ -203,16 +209,16 @@ def _probe_sounds(clips: Sequence[HeardClip], seed: int) -> dict[str, Probed | N
     return found
 
 
-def _sounds_of(one: HeardClip) -> list[str]:
+def _phonemes_of(one: HeardClip) -> list[str]:
     """The phoneme in the middle of each frame; none for a clip without phonemes."""
     if one.clip.phonemes is None:
         return []
     middles = (np.arange(one.clip.speech.num_frames) + 0.5) / float(one.clip.speech.fps)
-    sounds = ["_"] * len(middles)
+    symbols = ["_"] * len(middles)
     for phoneme in one.clip.phonemes:
         for frame in np.nonzero((phoneme.start <= middles) & (middles < phoneme.end))[0]:
-            sounds[frame] = phoneme.symbol
-    return sounds
+            symbols[frame] = phoneme.symbol
+    return symbols
 
 
 def _can_be_told_apart(labels: Sequence[str], sentences: Sequence[str]) -> bool:
@@ -233,18 +239,6 @@ def _closure_recall(pairs: Sequence[tuple[HeardClip, np.ndarray]]) -> float | No
         counted = closures_hit(gaps, one.clip.phonemes or (), float(one.clip.speech.fps))
         hit, total = hit + counted[0], total + counted[1]
     return hit / total if total else None
-
-
-def _retrieval_chance(
-    distance: np.ndarray, speakers: Sequence[str], sentences: Sequence[str]
-) -> float | None:
-    """The mean share of a clip's own speaker among the clips that are asked."""
-    shares = []
-    for index, order in enumerate(neighbours(distance, sentences)):
-        own = sum(speakers[other] == speakers[index] for other in order)
-        if own:
-            shares.append(own / len(order))
-    return _mean(shares)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -128,6 +128,16 @@ METRICS: Mapping[str, Metric] = {
         unit=_SHARE,
         better="higher",
     ),
+    "envelope_correlation": Metric(
+        meaning="lip gap of beta-hat against the loudness of the speech, mean over clips",
+        unit=_R,
+        better="higher",
+    ),
+    "envelope_correlation_truth": Metric(
+        meaning="envelope_correlation of the truth itself: what is within reach",
+        unit=_R,
+        better="higher",
+    ),
     "speaker_pairs_semantics": Metric(
         meaning="speaker_pairs by theta_id and cosine", unit=_SHARE, better="higher"
     ),

@@ -43,13 +43,31 @@ def retrieval_at_1(
 ) -> float | None:
     """Share of clips whose nearest clip of another sentence has the same speaker; 1 is best.
 
-    Asked only of clips whose speaker says another sentence somewhere; None if there is none.
+    Asked only of clips whose speaker says another sentence somewhere; None if there is none, or
+    nobody else to be mistaken for.
     """
+    if len(set(speakers)) < 2:
+        return None
     hits = []
     for index, order in enumerate(neighbours(distance, sentences)):
         if any(speakers[other] == speakers[index] for other in order):
             hits.append(speakers[order[0]] == speakers[index])
     return float(np.mean(hits)) if hits else None
+
+
+def retrieval_chance(
+    distance: Float[np.ndarray, "rows rows"],
+    speakers: Sequence[str],
+    sentences: Sequence[str],
+) -> float | None:
+    """`retrieval_at_1` of a neighbour drawn at random."""
+    if len(set(speakers)) < 2:
+        return None
+    shares = []
+    for index, order in enumerate(neighbours(distance, sentences)):
+        if own := sum(speakers[other] == speakers[index] for other in order):
+            shares.append(own / len(order))
+    return float(np.mean(shares)) if shares else None
 
 
 def speaker_pairs(

@@ -1,0 +1,67 @@
+"""`imagineid evaluate`: how well the networks do on what they have not been trained on."""
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from imagineid_core.cli.outputs import refuse_overwriting
+from imagineid_core.cli.progress import stage_bars
+
+
+def add_commands(commands: Any) -> None:
+    evaluate = commands.add_parser("evaluate", help="measure networks on held-out clips")
+    what = evaluate.add_subparsers(required=True, metavar="WHAT")
+    listen = what.add_parser("listen", help="lips, emotion, identity: numbers, figures, a page")
+    listen.add_argument("--weights", required=True, help="folder with pad_*.safetensors")
+    listen.add_argument(
+        "--corpus", required=True, metavar="DIR", help="a talker corpus, of `imagineid corpus`"
+    )
+    listen.add_argument("--out", required=True, metavar="DIR", help="folder for the report")
+    listen.add_argument("--split", default="test", help="train, validation or test (test)")
+    listen.add_argument("--limit", type=int, metavar="N", help="only the first N clips (all)")
+    listen.add_argument("--seed", type=int, default=0, help="of folds, swaps and examples (0)")
+    listen.add_argument(
+        "--speech",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="recordings of other voices: do the lips follow them?",
+    )
+    listen.add_argument("--overwrite", action="store_true", help="replace a report that is there")
+    listen.set_defaults(run=run_listen)
+
+
+def run_listen(options: argparse.Namespace) -> None:
+    from imagineid_core.corpus.talker import open_talker_corpus
+    from imagineid_core.evaluation.listen_report import PAGE, REPORT, evaluate_listen
+    from imagineid_core.evaluation.metrics import METRICS
+    from imagineid_core.listen.pad import ARCHITECTURES, load_pad, stage_file
+    from imagineid_core.motion.head_pose import find_head_motion
+
+    folder = Path(options.out)
+    refuse_overwriting(folder, (REPORT, PAGE), options.overwrite)
+    pad = load_pad(options.weights)
+    files = [stage_file(options.weights, stage) for stage in ARCHITECTURES]
+    with stage_bars() as bars:
+        report = evaluate_listen(
+            pad,
+            open_talker_corpus(options.corpus),
+            folder,
+            seed=options.seed,
+            limit=options.limit,
+            split=options.split,
+            head=find_head_motion(options.weights),
+            speeches=options.speech,
+            about={file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+            on_progress=bars.steps,
+        )
+    for name, metric in METRICS.items():
+        value, met = report[name], metric.is_met(report[name])
+        told = "not measured" if value is None else f"{value:6.3f}"
+        sign = ">=" if metric.better == "higher" else "<="
+        goal = "" if metric.goal is None else f"{sign} {metric.goal:.2f}"
+        print(f"{name:28} {told:>12}  {goal:8} {'' if met is None else 'met' if met else 'missed'}")
+    for one in report["speech_of_others"]:
+        print(f"{one['file']}: envelope correlation {one['envelope_correlation']:.3f}")
+    print(f"{report['num_clips']} clips -> {folder / REPORT}, {folder / PAGE}")
