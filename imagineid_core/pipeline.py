@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from imagineid_core.audio.features import MelWindows, mel_windows
+from imagineid_core.audio.timeline import middle_of
 from imagineid_core.audio.waveform import speech_at
 from imagineid_core.errors import InputError
 from imagineid_core.face.lighting import default_lighting
@@ -168,13 +169,13 @@ def _timed(performance: Performance, speech: Speech, motion: MotionTrack | None)
 def _at(
     values: Float[Tensor, "frames dim"], fps: Fraction, num_frames: int
 ) -> Float[Tensor, "timed dim"]:
+    """What was heard belongs to the middle of its frame, at any frame rate."""
     if fps == PAPER_FPS and len(values) == num_frames:
         return values
-    step = PAPER_FPS / fps
     return interpolate(
-        [float(frame) for frame in range(len(values))],
+        [float(middle_of(frame, PAPER_FPS)) for frame in range(len(values))],
         values,
-        [float(frame * step) for frame in range(num_frames)],
+        [float(middle_of(frame, fps)) for frame in range(num_frames)],
     )
 
 
