@@ -179,9 +179,11 @@ class _Span:
 
 def _plan(num_frames: int, windowing: Windowing) -> list[_Span]:
     """Window starts a constant hop apart; the last one is moved back to end with the clip."""
-    length, overlap = windowing.length, windowing.overlap
+    length, overlap, batch = windowing.length, windowing.overlap, windowing.batch
     if num_frames < 1:
         raise InputError("There are 0 frames to listen to. Use a clip of at least one frame.")
+    if length < 1 or batch < 1:
+        raise InputError(f"length is {length} and batch {batch} but both must be at least 1.")
     if not 0 <= overlap < length:
         raise InputError(f"overlap is {overlap} but must lie in 0 ... {length - 1} frames.")
     last = max(0, num_frames - length)

@@ -1,6 +1,6 @@
 """Which triangle is seen at each pixel, and where on it: a z-buffer in plain PyTorch.
 
-The R of I_rd = R(S, T, gamma, p) up to shading (supplement Eq. 2).
+The R of I_rd = R(S, T, gamma, p) up to shading (supplement Eq. 3).
 Knows nothing about cameras, colour or faces: triangles in pixels come in, fragments go out.
 """
 
@@ -17,6 +17,7 @@ from imagineid_core.errors import InputError
 _TRIANGLES_AT_ONCE = 1 << 17  # bounds the memory of a batch
 _CANDIDATES_AT_ONCE = 1 << 17  # (triangle, pixel) pairs; larger ones leave the CPU's cache
 _SMALLEST_AREA = 1e-9  # square pixels, doubled; a thinner triangle has no usable barycentrics
+_FARTHEST = 1e15  # pixels; beyond, products of two overflow float32 and depth would be NaN
 _EMPTY = torch.iinfo(torch.int64).max
 
 
@@ -45,7 +46,8 @@ def rasterize(
     away from the viewer. Edges belong to both their triangles, so a closed surface has no cracks;
     equal depth goes to the lowest triangle index, so the result does not depend on any order.
     A triangle is dropped whole, never clipped, when one of its corners is not between `near` and
-    `far`. Back faces (clockwise on the screen) are drawn, as D3DFR does, unless culled.
+    `far`, or lies more than 1e15 pixels away. Back faces (clockwise on the screen) are drawn, as
+    D3DFR does, unless culled.
 
     Gradients reach `screen` through barycentrics and depth. The choice of triangle is a step
     function and has none: silhouettes do not pull on vertices. The choice is made in float32.
@@ -116,6 +118,7 @@ def _boxes(
     size = high - low + 1  # [column and row, triangles]
     depth = corners[2]
     keep = (size.amin(0) > 0) & (depth.amin(0) > near) & (depth.amax(0) < far)
+    keep &= corners[:2].abs().amax((0, 1)) < _FARTHEST
     if cull_back_faces:
         column, row = corners[:2] - corners[:2, :1]
         keep &= column[1] * row[2] - row[1] * column[2] < 0  # rows count downward

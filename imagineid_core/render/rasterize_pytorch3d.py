@@ -1,4 +1,4 @@
-"""The contract of `rasterize`, kept by pytorch3d where it is installed (supplement Eq. 2, R).
+"""The contract of `rasterize`, kept by pytorch3d where it is installed (supplement Eq. 3, R).
 
 Knows nothing about cameras, colour or faces.
 """

@@ -1,4 +1,4 @@
-"""Vertex attributes to images: interpolation over fragments (supplement Eq. 2, the rendered T).
+"""Vertex attributes to images: interpolation over fragments (supplement Eq. 3, the rendered T).
 
 Knows nothing about cameras, light or what an attribute means.
 """

@@ -157,6 +157,7 @@ def test_progress_ends_at_the_last_frame():
     [
         (lambda: listen(PAD, frames(0)), "0 frames"),
         (lambda: listen(PAD, frames(9), windowing=Windowing(overlap=32)), "overlap is 32"),
+        (lambda: listen(PAD, frames(9), windowing=Windowing(batch=0)), "batch 0"),
         (lambda: listen(PAD, frames(9), style_frames=0), "style_frames is 0"),
     ],
 )

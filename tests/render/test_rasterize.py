@@ -154,6 +154,16 @@ def test_a_triangle_not_wholly_between_near_and_far_is_dropped(depths):
     assert fragments.barycentrics.eq(0).all()
 
 
+@pytest.mark.parametrize("reach", [1e8, 1e14, 1e25, 1e37])
+def test_a_triangle_of_any_reach_makes_no_nan(reach):
+    """At 1e25 pixels the edge functions overflowed to infinity and depth was NaN."""
+    corners = [[-reach, -reach, 10.0], [reach, -reach, 10.0], [0.0, reach, 10.0]]
+    fragments = rasterize(torch.tensor([corners]), torch.tensor([[0, 1, 2]]), 8, 8)
+    assert bool((fragments.triangle >= 0).all()) == (reach < 1e15)
+    assert fragments.depth.isfinite().all()
+    assert fragments.barycentrics.isfinite().all()
+
+
 @pytest.mark.parametrize("shift", [(-50.0, 0.0), (50.0, 0.0), (0.0, -50.0), (0.0, 50.0)])
 def test_what_lies_outside_the_picture_leaves_it_empty(shift):
     screen = torch.tensor([[[0.0, 0.0, 5.0], [9.0, 0.0, 5.0], [0.0, 9.0, 5.0]]])
