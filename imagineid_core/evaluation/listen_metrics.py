@@ -124,6 +124,7 @@ def identity_metrics(clips: Sequence[HeardClip]) -> Values:
     heard = stacked([one.heard.identity.shape[0] for one in clips])
     by_shape = distances(heard)
     by_semantics = cosine_distances(stacked([one.heard.identity.semantics[0] for one in clips]))
+    by_mel = distances(stacked([one.mel.mean(dim=0) for one in clips]))
     known = [index for index, one in enumerate(clips) if one.clip.shape is not None]
     truth = [shape for one in clips if (shape := one.clip.shape) is not None]
     return {
@@ -132,6 +133,7 @@ def identity_metrics(clips: Sequence[HeardClip]) -> Values:
         "speaker_pairs": speaker_pairs(by_shape, speakers, sentences),
         "speaker_pairs_semantics": speaker_pairs(by_semantics, speakers, sentences),
         "retrieval_at_1": retrieval_at_1(by_semantics, speakers, sentences),
+        "retrieval_at_1_mel": retrieval_at_1(by_mel, speakers, sentences),
         "retrieval_chance": retrieval_chance(by_semantics, speakers, sentences),
     }
 

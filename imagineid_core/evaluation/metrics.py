@@ -144,6 +144,11 @@ METRICS: Mapping[str, Metric] = {
     "retrieval_chance": Metric(
         meaning="retrieval_at_1 of a neighbour drawn at random", unit=_SHARE, better="higher"
     ),
+    "retrieval_at_1_mel": Metric(
+        meaning="retrieval_at_1 by the clip's mean mel instead of theta_id: what needs no network",
+        unit=_SHARE,
+        better="higher",
+    ),
     "swap_lip_correlation_truth": Metric(
         meaning="lip gap of A's content with B's emotion against the lip gap of A's truth",
         unit=_R,
