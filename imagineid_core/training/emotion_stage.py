@@ -68,7 +68,7 @@ class EmotionStage(Stage[EmotionNet]):
             linguistic = self.content.encode(batch.windows)
         # Twice the batch in one pass: both halves of a pair through the one module DDP watches.
         features = self.learned.encode(torch.cat([batch.windows, batch.positive_windows]))
-        frames, others = features.chunk(2)
+        frames, others = features.float().chunk(2)  # cosines need more than eight bits
         style, positive = frames.mean(dim=1), others.mean(dim=1)  # theta_e (Eq. 6)
         expression = self.learned.decode(style[:, None], linguistic, shape)
         reconstruction = distance(batch.expression, expression)

@@ -37,10 +37,10 @@ class IdentityStage(Stage[IdentityNet]):
         assert batch.positive_windows is not None
         assert batch.negatives is not None
         heard = self.learned(batch.windows)
-        positive = self.learned(batch.positive_windows).semantics
+        positive = self.learned(batch.positive_windows).semantics.float()
         reconstruction = distance(batch.shape, heard.shape)
         contrast = info_nce(
-            heard.semantics,
+            heard.semantics.float(),
             positive,
             gathered(positive)[batch.negatives],
             self.contrast.temperature,

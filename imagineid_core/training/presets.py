@@ -91,7 +91,7 @@ def mini() -> ListenPreset:
     sharp = ContrastConfig(temperature=0.1)
     return ListenPreset(
         name="mini",
-        lip_reader_loop=short,
+        lip_reader_loop=dataclasses.replace(short, num_steps=1_500, learning_rate=5e-3),
         identity_loop=loop,
         content_loop=short,
         emotion_loop=loop,

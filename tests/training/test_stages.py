@@ -316,3 +316,31 @@ def test_the_spread_is_that_of_changes_over_a_window_with_a_floor():
     assert spread.tolist() == pytest.approx([2.0, *[0.2] * 5])
     with pytest.raises(InputError, match="more than 9 frames of pose"):
         spread_of_changes([pose], 9)
+
+
+@pytest.fixture
+def fresh_accelerate():
+    """Accelerate keeps one precision a process; other tests run in full precision."""
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.usefixtures("fresh_accelerate")
+def test_mixed_precision_leaves_geometry_and_text_in_float32(
+    tmp_path, recordings, pad, basis, reader
+):
+    """bfloat16 places a vertex within half a pixel: the camera would draw noise, or refuse."""
+    seen = []
+    stage = content_stage(pad, basis, reader, num_read=1)
+    stage.camera.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    stage.learned.encoder.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    batches = windows(recordings, "expression", "phonemes")
+    loop = dataclasses.replace(LOOP, mixed_precision="bf16", num_steps=1)
+    train(stage, batches, tmp_path, loop, cpu=True)
+    assert set(seen) == {torch.float32, torch.bfloat16}
+    assert seen[-1] == torch.float32, "the camera comes last"
+    weights = stage.learned.parameters()
+    assert all(torch.isfinite(weight).all() and weight.dtype == torch.float32 for weight in weights)
