@@ -111,7 +111,7 @@ def mini() -> ListenPreset:
         content_batch=BatchConfig(batch_size=32),
         head_motion_batch=BatchConfig(frames=33, batch_size=64),
         identity_contrast=sharp,
-        # Ten times the paper's: against a small lip reader 0.01 lets l please it and leave the truth.
+        # Ten times the paper's: with 0.01 l pleases so small a lip reader and leaves the truth.
         content_loss=ContentLossConfig(regularisation=0.1, num_read=4),
         emotion_contrast=sharp,
         saves_half_precision=True,
