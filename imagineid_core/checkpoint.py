@@ -10,7 +10,7 @@ import os
 import tempfile
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,23 +105,23 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None
     expected = module.state_dict()
     problems = []
     if missing := sorted(set(expected) - set(state)):
-        problems.append(f"missing {_listed(missing)}")
+        problems.append(f"missing {listed_keys(missing)}")
     if unexpected := sorted(set(state) - set(expected)):
-        problems.append(f"unexpected {_listed(unexpected)}")
+        problems.append(f"unexpected {listed_keys(unexpected)}")
     resized = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
         for key in expected
         if key in state and state[key].shape != expected[key].shape
     ]
     if resized:
-        problems.append(f"wrong size {_listed(resized)}")
+        problems.append(f"wrong size {listed_keys(resized)}")
     retyped = [
         f"{key} {state[key].dtype} instead of {expected[key].dtype}"
         for key in expected
         if key in state and state[key].is_floating_point() != expected[key].is_floating_point()
     ]
     if retyped:
-        problems.append(f"wrong type {_listed(retyped)}")
+        problems.append(f"wrong type {listed_keys(retyped)}")
     if problems:
         raise WeightsError(
             f"{source} does not fit {type(module).__name__}: {'; '.join(problems)}. "
@@ -208,7 +208,8 @@ def _check_metadata(path: Path, metadata: Mapping[str, str], architecture: str) 
         )
 
 
-def _listed(names: list[str]) -> str:
+def listed_keys(names: Sequence[str]) -> str:
+    """The first keys by name and how many more there are."""
     shown = ", ".join(names[:_LISTED_KEYS])
     rest = len(names) - _LISTED_KEYS
     return shown + (f" and {rest} more" if rest > 0 else "")

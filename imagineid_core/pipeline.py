@@ -4,6 +4,7 @@ Networks hear at the paper's 25 fps; other frame rates are interpolated from tha
 comes after which, and nothing about how any of them works.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -32,6 +33,7 @@ from imagineid_core.values import (
     Speech,
 )
 
+_LOG = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]  # stage, frames done, frames in all
 
 
@@ -181,6 +183,12 @@ def _at(
 
 def _motion_at(motion: MotionTrack, speech: Speech, *, given: bool) -> MotionTrack:
     timed = retime(motion, speech.fps)
+    if given and len(timed.pose) > speech.num_frames + 1:
+        _LOG.warning(
+            "the motion track lasts %.2f s but the voice %.2f s; its end is left out",
+            float(len(timed.pose) / timed.fps),
+            float(speech.num_frames / speech.fps),
+        )
     missing = speech.num_frames - len(timed.pose)
     if missing > 0:
         if given and missing > 1:

@@ -39,6 +39,11 @@ def speech_from_waveform(
     waveform: Float[Tensor, "channels samples"], sample_rate: int, fps: FrameRate = PAPER_FPS
 ) -> Speech:
     """The same for a sound that is a tensor already, at any rate and channel count."""
+    if waveform.ndim != 2:
+        raise InputError(
+            f"Waveform has size {tuple(waveform.shape)} but needs two axes: channels, samples. "
+            "Take one item of a batch, or add an axis to a single channel."
+        )
     if sample_rate <= 0:
         raise InputError(
             f"sample_rate is {sample_rate} Hz but must be positive. Pass the true one."

@@ -21,13 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the shell: >&-
+            sys.stdout.flush()
     except (InputError, WeightsError, MissingPackageError) as error:
         print(f"imagineid: {error}", file=sys.stderr)
         return _USER_ERROR
     except OSError as error:
         print(f"imagineid: {error}. Check the path, the rights and the disk.", file=sys.stderr)
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, BrokenPipeError) and sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _USER_ERROR
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from imagineid_core.cli.outputs import refuse_overwriting
 from imagineid_core.cli.progress import StageBars, stage_bars
 from imagineid_core.cli.seed import seed_number
 from imagineid_core.cli.sound import add_sound_options, load_voice
-from imagineid_core.errors import InputError, MissingPackageError
+from imagineid_core.errors import InputError, MissingPackageError, WeightsError
 
 if TYPE_CHECKING:  # values brings torch, which `imagineid --help` need not wait for
     from imagineid_core.values import MotionTrack, Performance, Speech
@@ -64,6 +64,11 @@ def run_listen(options: argparse.Namespace) -> None:
     shown = _shown(options)
     names = (TENSORS, TEXT, _MOTION, *shown)
     refuse_overwriting(folder, names, options.overwrite)
+    if not weights.exists():
+        raise WeightsError(
+            f"weights not found: {weights} is not there. Give a folder with pad_*.safetensors, or "
+            "SadTalker's released file. See README, Weights."
+        )
     if (part := architecture_of(weights)) is not None:
         raise InputError(
             f"{weights.name} holds one part ('{part}') but listening needs all three. "

@@ -185,7 +185,12 @@ def _read_expressions(folder: Path, num_vertices: int) -> np.ndarray:
     path, spread_path = folder / "Exp_Pca.bin", folder / "std_exp.txt"
     _check_there(path)
     _check_there(spread_path)
-    spread = np.array(spread_path.read_text(encoding="utf-8").split(), dtype=np.float64)
+    try:
+        spread = np.array(spread_path.read_text(encoding="utf-8").split(), dtype=np.float64)
+    except ValueError as error:
+        raise WeightsError(
+            f"std_exp.txt holds something else than numbers ({error}). Get the file again."
+        ) from error
     content = path.read_bytes()
     number = int(np.frombuffer(content[:4], dtype="<i4")[0]) if len(content) >= 4 else 0
     expected = 4 + 4 * 3 * num_vertices * (number + 1)

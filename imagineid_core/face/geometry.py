@@ -18,6 +18,7 @@ def vertices_from(
 
     A shape expanded over the frames of a clip (stride 0) is multiplied once, not once a frame.
     """
+    _check_rows(coefficients)
     _check("shape", coefficients.shape, basis.shape_basis, basis)
     _check("expression", coefficients.expression, basis.expression_basis, basis)
     return (
@@ -65,6 +66,17 @@ def _offsets(
     # Under autocast a product in half precision would move vertices by whole pixels.
     with torch.autocast(flat.device.type, enabled=False):
         return (coefficient.to(flat.dtype) @ flat.T).reshape(-1, *basis.shape[:2])
+
+
+def _check_rows(coefficients: FaceCoefficients) -> None:
+    """The checker of the tests sees this too; a user's script has no checker."""
+    rows = {name: len(value) for name, value in vars(coefficients).items()}
+    if len(set(rows.values())) > 1:
+        told = ", ".join(f"{name} {count}" for name, count in rows.items())
+        raise InputError(
+            f"coefficients have different numbers of frames: {told}. "
+            "Give every part one row a frame; expand what is the same in all."
+        )
 
 
 def _check(name: str, coefficient: Tensor, linear: Tensor, basis: FaceBasis) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from imagineid_core.checkpoint import listed_keys
 from imagineid_core.errors import WeightsError
 
-_LISTED_KEYS = 8  # a message with 300 keys helps nobody
 _COUNTER = "num_batches_tracked"  # of batch norm; missing or of another size in some files
 
 
@@ -107,7 +107,7 @@ def fill_renamed(
         ],
     }
     if any(problems.values()):
-        told = "; ".join(f"{what} {_listed(keys)}" for what, keys in problems.items() if keys)
+        told = "; ".join(f"{what} {listed_keys(keys)}" for what, keys in problems.items() if keys)
         raise WeightsError(
             f"{source} does not fit {part}: {told}. "
             "Use the file as it was released, of the right part."
@@ -135,8 +135,3 @@ def _existing(path: str | Path) -> Path:
             "Give the path of the released file. See README, Weights."
         )
     return path
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - _LISTED_KEYS
-    return ", ".join(names[:_LISTED_KEYS]) + (f" and {rest} more" if rest > 0 else "")

@@ -129,18 +129,19 @@ def _candidates(low: Tensor, size: Tensor) -> Iterator[tuple[Tensor, Tensor, Ten
     """Every pixel of every box as (box, column, row), a bounded number at a time."""
     num_columns, counts = size[0], size[0] * size[1]
     ends = counts.cumsum(0)
-    first = 0
-    while first < len(counts):
-        done = ends[first] - counts[first]
-        last = int(torch.searchsorted(ends, done + _CANDIDATES_AT_ONCE, right=True))
-        last = max(last, first + 1)
-        boxes = torch.arange(first, last, device=low.device)
-        owner = boxes.repeat_interleave(counts[first:last])
-        rank = torch.arange(len(owner), device=low.device) + done - (ends - counts)[owner]
+    begins = ends - counts
+    total = int(counts.sum())
+    for start in range(0, total, _CANDIDATES_AT_ONCE):
+        stop = min(start + _CANDIDATES_AT_ONCE, total)
+        limits = torch.tensor([start, stop - 1], device=low.device)
+        first, last = torch.searchsorted(ends, limits, right=True).tolist()
+        boxes = torch.arange(first, last + 1, device=low.device)
+        here = ends[boxes].clamp_max(stop) - begins[boxes].clamp_min(start)  # of each box
+        owner = boxes.repeat_interleave(here)
+        rank = torch.arange(start, stop, device=low.device) - begins[owner]
         row = rank // num_columns[owner]
         column = rank - row * num_columns[owner]
         yield owner, low[0][owner] + column, low[1][owner] + row
-        first = last
 
 
 def _edge_weights(corners: Tensor, column: Tensor, row: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ def test_results_are_not_overwritten_unasked(tmp_path, voice, weights, capsys):
         (["inspect", "gone.wav"], "gone.wav does not exist"),
         (["inspect", "VOICE", "--fps", "5"], "fps is 5"),
         (["listen", "gone.wav", "--weights", "WEIGHTS"], "gone.wav does not exist"),
-        (["listen", "VOICE", "--weights", "nowhere"], "Looked for: pad_identity.safetensors"),
+        (["listen", "VOICE", "--weights", "nowhere"], "weights not found: nowhere is not there"),
         (["listen", "VOICE", "--weights", "VOICE"], "голос"),
         (["listen", "VOICE", "--weights", "PART"], "holds one part ('pad_content')"),
         (["listen", "VOICE", "--weights", "WEIGHTS", "--motion", "gone.json"], "gone.json"),
@@ -196,3 +196,9 @@ def test_a_file_in_the_place_of_the_results_is_named_before_listening(tmp_path, 
     out = tmp_path / "taken" / "out"
     assert listen(voice, "--weights", tmp_path / "not even looked at", "--out", out) == 2
     assert "taken is a file" in capsys.readouterr().err
+
+
+def test_a_closed_stdout_is_no_error(monkeypatch, voice):
+    """`imagineid inspect a.wav >&-` ended in an AttributeError after its work."""
+    monkeypatch.setattr("sys.stdout", None)
+    assert run("inspect", voice) == 0

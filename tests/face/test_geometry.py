@@ -158,3 +158,11 @@ def test_autocast_does_not_coarsen_the_geometry():
     exact = vertices_from(coefficients, EGG)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         torch.testing.assert_close(vertices_from(coefficients, EGG), exact, atol=0, rtol=0)
+
+
+def test_parts_of_different_lengths_are_named():
+    """Two poses for three shapes ended in a broadcasting error; one for three went on silently."""
+    coefficients = coefficients_for(EGG, batch_size=3)
+    object.__setattr__(coefficients, "pose", torch.zeros(2, 6))  # past the checker of the tests
+    with pytest.raises(InputError, match="shape 3, expression 3, texture 3, lighting 3, pose 2"):
+        vertices_from(coefficients, EGG)

@@ -242,3 +242,21 @@ def test_a_gpu_sees_what_the_cpu_sees():
     there = rasterize(screen.cuda(), mesh.triangles.cuda(), 128, 128)
     # A GPU may fuse multiplication and addition, which moves ties on edges.
     assert (here.triangle == there.triangle.cpu()).float().mean() >= 0.9999
+
+
+def test_a_triangle_larger_than_a_portion_is_drawn_whole(monkeypatch):
+    """One triangle over a picture of 4096 took 3 GB: portions were cut between triangles only."""
+    screen = torch.tensor([[[-50.0, -50.0, 10.0], [-50.0, 200.0, 10.0], [200.0, -50.0, 10.0]]])
+    triangles = torch.tensor([[0, 1, 2]])
+    whole = rasterize(screen, triangles, 40, 40)
+    monkeypatch.setattr(module, "_CANDIDATES_AT_ONCE", 7)
+    sizes = [
+        len(owner)
+        for owner, _, _ in module._candidates(
+            torch.tensor([[0.0, 3.0], [0.0, 5.0]]), torch.tensor([[5, 4], [6, 3]])
+        )
+    ]
+    assert sizes == [7, 7, 7, 7, 7, 7]
+    portioned = rasterize(screen, triangles, 40, 40)
+    assert (whole.triangle == 0).all()
+    assert torch.equal(portioned.triangle, whole.triangle)
