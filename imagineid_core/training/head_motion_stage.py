@@ -18,7 +18,6 @@ from imagineid_core.training.batches import WindowBatch
 from imagineid_core.training.losses import kl_to_standard_normal
 from imagineid_core.training.stage import Stage
 
-ARCHITECTURE = "head_motion"
 _SMALLEST_SPREAD = 0.1  # of the largest; a value that hardly moves does not rule the loss
 
 

@@ -23,6 +23,7 @@ from imagineid_core.corpus.clip import Corpus
 from imagineid_core.errors import InputError
 from imagineid_core.face.load import load_face
 from imagineid_core.listen.pad import ARCHITECTURES, Pad, build_pad, stage_file
+from imagineid_core.motion.head_pose import ARCHITECTURE as HEAD_MOTION
 from imagineid_core.motion.head_pose import PoseVAE
 from imagineid_core.training import (
     emotion_stage,
@@ -227,7 +228,7 @@ class _Work:
             for name in ARCHITECTURES
         ]
         if vae is not None:
-            name = head_motion_stage.ARCHITECTURE
+            name = HEAD_MOTION
             parts.append((self.folder / f"{name}.safetensors", vae, name, name))
         if is_first_process():
             for path, net, architecture, name in parts:
