@@ -4,6 +4,7 @@ Knows nothing about optimisers, steps or devices.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 Net = TypeVar("Net", bound=nn.Module)
 
 
-class Stage(nn.Module, Generic[Net]):
+class Stage(nn.Module, ABC, Generic[Net]):
     """`forward(batch)` returns the terms of the loss by name; the one called `loss` is minimised.
 
     `learned` is the network being trained. Whatever else a stage holds is frozen: no gradients, and
@@ -51,5 +52,5 @@ class Stage(nn.Module, Generic[Net]):
             module.eval()
         return self
 
-    def forward(self, batch: Any) -> dict[str, Tensor]:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, batch: Any) -> dict[str, Tensor]: ...
