@@ -35,6 +35,9 @@ def interpolate(
         return values.expand(len(at), -1).clone()
     from scipy.interpolate import PchipInterpolator
 
-    curve = PchipInterpolator(np.asarray(times), values.detach().cpu().double().numpy(), axis=0)
+    keys = values.detach().cpu().double().numpy()
+    # Slopes of differences below 1e-300 overflow when inverted; their mean is then 0, as it should.
+    with np.errstate(over="ignore", divide="ignore"):
+        curve = PchipInterpolator(np.asarray(times), keys, axis=0)
     held = np.clip(np.asarray(at, dtype=np.float64), times[0], times[-1])
     return torch.from_numpy(curve(held)).to(values)

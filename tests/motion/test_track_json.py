@@ -228,3 +228,12 @@ def test_a_file_saved_by_a_windows_editor_is_read(tmp_path):
     path = tmp_path / "track.json"
     path.write_bytes(b"\xef\xbb\xbf" + keyed({"time_seconds": 0, "yaw_degrees": 5}).encode())
     assert load_track(path).pose[0, 1] == pytest.approx(math.radians(5))
+
+
+def test_keys_that_differ_by_almost_nothing_are_no_warning():
+    """A blink of 2e-311 made the slopes overflow: a warning to users, an error in tests."""
+    curve = interpolate(
+        [0.0, 1.0, 2.0], torch.tensor([[0.0], [0.0], [2.2e-311]]).double(), [0.5, 1.5]
+    )
+    assert torch.isfinite(curve).all()
+    assert curve.abs().max() < 1e-300
