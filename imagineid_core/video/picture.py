@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from imagineid_core.checkpoint import write_whole
@@ -17,12 +17,17 @@ def save_picture(
     picture: Float[Tensor, "channels height width"], path: str | PathLike[str]
 ) -> None:
     """Write a PNG, grey (one channel) or RGB (three), whole or not at all."""
-    from PIL import Image
-
     pixels = ((picture.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     array = pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()
+    save_pixels(array, path)
+
+
+def save_pixels(pixels: UInt8[np.ndarray, "height width *rgb"], path: str | PathLike[str]) -> None:
+    """Write a PNG of bytes, grey or RGB, whole or not at all."""
+    from PIL import Image
+
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, format="PNG")
+    Image.fromarray(pixels).save(buffer, format="PNG")
     write_whole(Path(path), buffer.getvalue())
 
 
