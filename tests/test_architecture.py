@@ -13,7 +13,9 @@ RANKS = {
     "values": 0,
     "errors": 0,
     "checkpoint": 0,
-    **dict.fromkeys(["audio", "listen", "motion", "face", "render", "imagine", "video"], 1),
+    **dict.fromkeys(
+        ["audio", "listen", "motion", "face", "render", "imagine", "video", "assets"], 1
+    ),
     **dict.fromkeys(["pipeline", "performance", "interop"], 2),
     **dict.fromkeys(["corpus", "training", "evaluation", "bench"], 3),
     "cli": 4,

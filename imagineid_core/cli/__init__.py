@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from imagineid_core import __version__
-from imagineid_core.cli import bench, corpus, evaluate, face, listen, sound, train
+from imagineid_core.cli import assets, bench, corpus, evaluate, face, listen, sound, train
 from imagineid_core.errors import InputError, MissingPackageError, WeightsError
 
 _USER_ERROR, _INTERRUPTED = 2, 130
@@ -49,5 +49,6 @@ def build_parser() -> argparse.ArgumentParser:
     corpus.add_commands(commands)
     train.add_commands(commands)
     evaluate.add_commands(commands)
+    assets.add_commands(commands)
     bench.add_commands(commands)
     return parser

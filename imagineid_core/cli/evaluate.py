@@ -2,20 +2,29 @@
 
 import argparse
 import hashlib
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli.outputs import refuse_overwriting
-from imagineid_core.cli.progress import stage_bars
+from imagineid_core.cli.progress import StageBars, stage_bars
+
+if TYPE_CHECKING:
+    from imagineid_core.corpus.clip import Corpus
 
 
 def add_commands(commands: Any) -> None:
     evaluate = commands.add_parser("evaluate", help="measure networks on held-out clips")
     what = evaluate.add_subparsers(required=True, metavar="WHAT")
     listen = what.add_parser("listen", help="lips, emotion, identity: numbers, figures, a page")
-    listen.add_argument("--weights", required=True, help="folder with pad_*.safetensors")
     listen.add_argument(
-        "--corpus", required=True, metavar="DIR", help="a talker corpus, of `imagineid corpus`"
+        "--weights", help="folder with pad_*.safetensors (the shipped demonstration networks)"
+    )
+    listen.add_argument(
+        "--corpus",
+        metavar="DIR",
+        help="a talker corpus, of `imagineid corpus` (the split's part of the standard one, "
+        "made in the output folder)",
     )
     listen.add_argument("--out", required=True, metavar="DIR", help="folder for the report")
     listen.add_argument("--split", default="test", help="train, validation or test (test)")
@@ -33,27 +42,26 @@ def add_commands(commands: Any) -> None:
 
 
 def run_listen(options: argparse.Namespace) -> None:
-    from imagineid_core.corpus.talker import open_talker_corpus
     from imagineid_core.evaluation.listen_report import PAGE, REPORT, evaluate_listen
     from imagineid_core.evaluation.metrics import METRICS
-    from imagineid_core.listen.pad import ARCHITECTURES, load_pad, stage_file
+    from imagineid_core.listen.pad import load_pad
     from imagineid_core.motion.head_pose import find_head_motion
 
     folder = Path(options.out)
     refuse_overwriting(folder, (REPORT, PAGE), options.overwrite)
-    pad = load_pad(options.weights)
-    files = [stage_file(options.weights, stage) for stage in ARCHITECTURES]
+    weights = _weights(options)
+    pad = load_pad(weights)
     with stage_bars() as bars:
         report = evaluate_listen(
             pad,
-            open_talker_corpus(options.corpus),
+            _corpus(options, folder, bars),
             folder,
             seed=options.seed,
             limit=options.limit,
             split=options.split,
-            head=find_head_motion(options.weights),
+            head=find_head_motion(weights),
             speeches=options.speech,
-            about={file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+            about=_hashes(weights),
             on_progress=bars.steps,
         )
     for name, metric in METRICS.items():
@@ -65,3 +73,37 @@ def run_listen(options: argparse.Namespace) -> None:
     for one in report["speech_of_others"]:
         print(f"{one['file']}: envelope correlation {one['envelope_correlation']:.3f}")
     print(f"{report['num_clips']} clips -> {folder / REPORT}, {folder / PAGE}")
+
+
+def _weights(options: argparse.Namespace) -> Path:
+    if options.weights is not None:
+        return Path(options.weights)
+    from imagineid_core.assets import LISTEN, check_suite
+
+    return check_suite(LISTEN)
+
+
+def _corpus(options: argparse.Namespace, folder: Path, bars: StageBars) -> "Corpus":
+    """The one that was named, or the split's voices and sentences of the standard corpus."""
+    from imagineid_core.corpus.talker import build_talker_corpus, open_talker_corpus
+
+    if options.corpus is not None:
+        return open_talker_corpus(options.corpus)
+    build_talker_corpus(
+        folder / "corpus",
+        split=options.split,
+        workers=os.cpu_count() or 1,
+        on_progress=lambda done, total: bars.steps("speakers", done, total),
+    )
+    return open_talker_corpus(folder / "corpus")
+
+
+def _hashes(weights: Path) -> dict[str, str]:
+    """Of every file of the networks, so that a report says whose it is."""
+    from imagineid_core.listen.pad import ARCHITECTURES, stage_file
+    from imagineid_core.motion.head_pose import ARCHITECTURE
+
+    files = [stage_file(weights, stage) for stage in ARCHITECTURES]
+    files.append(weights / f"{ARCHITECTURE}.safetensors")
+    there = [file for file in files if file.exists()]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in there}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # values brings torch, which `imagineid --help` need not wait
 
 def add_commands(commands: Any) -> None:
     inspect = commands.add_parser("inspect", help="length, rate, levels, clipping, silence")
+    inspect.add_argument("file", help="any sound or video file with sound")
     add_sound_options(inspect)
     inspect.add_argument("--json", action="store_true", help="one JSON object")
     inspect.add_argument("--picture", metavar="PNG", help="draw waveform, mel and timeline")
@@ -21,8 +22,7 @@ def add_commands(commands: Any) -> None:
 
 
 def add_sound_options(parser: argparse.ArgumentParser) -> None:
-    """What every command that hears one file asks for."""
-    parser.add_argument("file", help="any sound or video file with sound")
+    """What every command that hears sound files asks for."""
     parser.add_argument("--fps", default="25", help="video frames per second, 10 to 60 (25)")
     parser.add_argument(
         "--allow-damaged", action="store_true", help="use what can be decoded of a damaged file"
@@ -42,7 +42,7 @@ def run_inspect(options: argparse.Namespace) -> None:
         if options.picture:
             from imagineid_core.evaluation.sound_picture import draw_sound
 
-            speech = load_voice(options, bars)
+            speech = load_voice(options.file, options, bars)
             draw_sound(speech, options.picture, title=Path(options.file).name)
     if options.json:
         print(json.dumps({"file": options.file, **asdict(report)}))
@@ -62,12 +62,12 @@ def run_inspect(options: argparse.Namespace) -> None:
         print(f"  picture    {options.picture}")
 
 
-def load_voice(options: argparse.Namespace, bars: StageBars) -> "Speech":
-    """The file of `add_sound_options` as speech."""
+def load_voice(file: str, options: argparse.Namespace, bars: StageBars) -> "Speech":
+    """A file as speech, by the options of `add_sound_options`."""
     from imagineid_core.audio.waveform import load_speech
 
     return load_speech(
-        options.file,
+        file,
         options.fps,
         allow_damaged=options.allow_damaged,
         on_progress=bars.seconds,

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from imagineid_core.cli import main
+from imagineid_core.cli import build_parser, main
 from imagineid_core.corpus import talker
 from imagineid_core.listen.pad import save_pad
 from tests.evaluation.heard import OpenFaceCorpus
-from tests.tiny import tiny_pad
+from tests.tiny import save_tiny_suite, tiny_pad
 
 
 @pytest.fixture
@@ -49,3 +49,44 @@ def test_mistakes_end_in_one_message_and_nothing_written(tmp_path, weights, caps
     assert message.startswith("imagineid: ")
     assert told in message
     assert not (tmp_path / "out").exists()
+
+
+def test_without_a_corpus_the_split_of_the_standard_one_is_made(tmp_path, weights, monkeypatch):
+    asked = []
+
+    def build(folder, *, split, workers, on_progress):
+        """Sizes and seed stay the builder's own: those of the standard corpus."""
+        asked.append((folder, split))
+
+    monkeypatch.setattr(talker, "build_talker_corpus", build)
+    monkeypatch.setattr(talker, "open_talker_corpus", lambda folder: OpenFaceCorpus())
+    out = tmp_path / "out"
+    arguments = ("--weights", weights, "--out", out, "--split", "validation", "--limit", 2)
+    assert evaluate(*arguments) == 0
+    assert asked == [(out / "corpus", "validation")]
+
+
+def test_the_standard_corpus_is_what_the_mini_preset_trains_on():
+    from inspect import signature
+
+    from imagineid_core.cli.train import _OWN_CORPUS
+
+    made = signature(talker.build_talker_corpus).parameters
+    sizes = (made["num_speakers"].default, made["clips_per_speaker"].default)
+    assert sizes == _OWN_CORPUS["mini"]
+    assert made["seed"].default == build_parser().parse_args(["train", "listen"]).seed
+
+
+def test_a_report_names_the_head_motion_it_was_made_with(tmp_path, monkeypatch):
+    folder = save_tiny_suite(tmp_path / "pad")
+    monkeypatch.setattr(talker, "open_talker_corpus", lambda folder: OpenFaceCorpus())
+    out = tmp_path / "out"
+    arguments = ("--weights", folder, "--corpus", tmp_path, "--out", out, "--limit", 2)
+    assert evaluate(*arguments, "--split", "validation") == 0
+    assert set(json.loads((out / "report.json").read_text())["about"]) == {
+        path.name for path in folder.iterdir()
+    }
+    assert main(["assets", "pack", str(folder), "--report", str(out / "report.json"),
+                 "--assets", str(tmp_path / "assets")]) == 0  # fmt: skip
+    told = json.loads((tmp_path / "assets" / "manifest.json").read_text())
+    assert told["suites"]["listen"]["evaluation"]["num_clips"] == 2

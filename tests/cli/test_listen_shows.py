@@ -5,25 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-from imagineid_core.checkpoint import save_checkpoint
 from imagineid_core.cli import main
 from imagineid_core.listen.pad import save_pad
-from imagineid_core.motion.head_pose import ARCHITECTURE, PoseVAE, PoseVAEConfig
 from imagineid_core.performance import load_performance
 from tests.sounds import tone, write_sound
-from tests.tiny import TINY, tiny_pad
+from tests.tiny import TINY, TINY_HEAD, save_tiny_head_motion, tiny_pad
 
 SECONDS, FRAMES = 0.8, 20
-HEAD = PoseVAEConfig(
-    window=8,
-    latent_dim=4,
-    audio_dim=TINY.width,
-    audio_features=2,
-    num_styles=2,
-    encoder_hidden=8,
-    decoder_hidden=8,
-    unet_channels=(4, 8),
-)
 
 
 @pytest.fixture
@@ -35,14 +23,6 @@ def voice(tmp_path):
 def weights(tmp_path):
     save_pad(tmp_path / "pad", tiny_pad())
     return tmp_path / "pad"
-
-
-def add_head_motion(folder, config=HEAD):
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        vae = PoseVAE(config)
-    path = folder / f"{ARCHITECTURE}.safetensors"
-    save_checkpoint(path, vae, architecture=ARCHITECTURE, config=config)
 
 
 def listen(*arguments):
@@ -115,7 +95,7 @@ def test_without_matplotlib_the_rest_is_made_and_the_picture_named(
 def test_the_head_is_still_without_head_motion_and_moves_with_it(tmp_path, voice, weights):
     quick = ("--no-video", "--no-picture")
     assert listen(voice, "--weights", weights, "--out", tmp_path / "still", *quick) == 0
-    add_head_motion(weights)
+    save_tiny_head_motion(weights)
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         arguments = ("--weights", weights, "--out", tmp_path / name, "--seed", seed)
         assert listen(voice, *arguments, *quick) == 0
@@ -129,7 +109,7 @@ def test_the_head_is_still_without_head_motion_and_moves_with_it(tmp_path, voice
 
 
 def test_a_pose_style_that_the_weights_lack_is_named(tmp_path, voice, weights, capsys):
-    add_head_motion(weights)
+    save_tiny_head_motion(weights)
     out = tmp_path / "out"
     assert listen(voice, "--weights", weights, "--out", out, "--pose-style", 2) == 2
     assert "style is 2 but this PoseVAE has 2. Choose 0 to 1" in capsys.readouterr().err
@@ -139,7 +119,7 @@ def test_a_pose_style_that_the_weights_lack_is_named(tmp_path, voice, weights, c
 def test_head_motion_of_another_pad_is_refused(tmp_path, voice, weights, capsys):
     from dataclasses import replace
 
-    add_head_motion(weights, replace(HEAD, audio_dim=24))
+    save_tiny_head_motion(weights, replace(TINY_HEAD, audio_dim=24))
     assert listen(voice, "--weights", weights, "--out", tmp_path / "out") == 2
     told = capsys.readouterr().err
     assert "audio features have 16 values but this PoseVAE needs 24" in told

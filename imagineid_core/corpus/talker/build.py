@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from imagineid_core.corpus.talker.espeak import installed_data_folder, installed_version
+from imagineid_core.corpus.talker.sentences import SPLITS
 from imagineid_core.corpus.talker.shards import (
     MANIFEST,
     Manifest,
@@ -31,6 +32,7 @@ from imagineid_core.corpus.talker.talker import (
     make_clip,
     plan_clip,
     speaker_name,
+    speakers_of,
     split_of_speaker,
 )
 from imagineid_core.corpus.talker.voices import draw_speaker, write_voices
@@ -50,26 +52,30 @@ def build_talker_corpus(
     num_speakers: int = 300,
     clips_per_speaker: int = 20,
     seed: int = 0,
+    split: str | None = None,
     workers: int = 1,
     on_progress: Progress | None = None,
 ) -> Manifest:
     """Make what `folder` does not hold yet; `on_progress` gets speakers done and speakers in all.
 
-    A folder may grow by more speakers; its seed and clips per speaker are fixed. Shards that were
-    cut or changed are made again, with a warning.
+    With a `split` only its speakers are made, the same as in the whole corpus, and the manifest
+    says so; a call without it makes the rest. A folder may grow by more speakers; its seed and
+    clips per speaker are fixed. Shards that were cut or changed are made again, with a warning.
     """
     folder = Path(folder)
-    _check(num_speakers, clips_per_speaker, seed, workers)
+    _check(num_speakers, clips_per_speaker, seed, split, workers)
+    splits = tuple(SPLITS) if split is None else (split,)
     recipe = {
         "version": RECIPE_VERSION,
         "espeak": installed_version(),
         "seed": seed,
         "clips_per_speaker": clips_per_speaker,
     }
-    manifest = _started(folder, recipe, num_speakers)
-    missing = [k for k in range(num_speakers) if speaker_name(k) not in manifest.shards]
-    done = num_speakers - len(missing)
-    _report(on_progress, done, num_speakers)
+    manifest = _started(folder, recipe, num_speakers, splits)
+    wanted = speakers_of(splits, num_speakers)
+    missing = [k for k in wanted if speaker_name(k) not in manifest.shards]
+    done = len(wanted) - len(missing)
+    _report(on_progress, done, len(wanted))
     with tempfile.TemporaryDirectory(prefix="voices-") as private:
         voices = [(speaker_name(k), draw_speaker(seed, k)) for k in missing]
         data = write_voices(Path(private), voices, installed_data_folder())
@@ -78,7 +84,7 @@ def build_talker_corpus(
             manifest = replace(manifest, shards={**manifest.shards, name: record})
             write_manifest(folder, manifest)
             done += 1
-            _report(on_progress, done, num_speakers)
+            _report(on_progress, done, len(wanted))
     return manifest
 
 
@@ -110,7 +116,9 @@ def _make_shard(task: _Task) -> tuple[str, ShardRecord]:
     return name, write_shard(folder, name, clips, about)
 
 
-def _started(folder: Path, recipe: dict[str, Any], num_speakers: int) -> Manifest:
+def _started(
+    folder: Path, recipe: dict[str, Any], num_speakers: int, splits: tuple[str, ...]
+) -> Manifest:
     """What is there and whole; a folder of another recipe is refused, nothing is deleted."""
     if not (folder / MANIFEST).exists():
         if folder.exists() and any(path.name != "shards" for path in folder.iterdir()):
@@ -118,7 +126,7 @@ def _started(folder: Path, recipe: dict[str, Any], num_speakers: int) -> Manifes
                 f"{folder} has files but no {MANIFEST}, so it is no talker corpus. "
                 "Give an empty folder, or a new one."
             )
-        manifest = Manifest(recipe=recipe, num_speakers=num_speakers, shards={})
+        manifest = Manifest(recipe=recipe, num_speakers=num_speakers, shards={}, splits=splits)
         write_manifest(folder, manifest)
         return manifest
     manifest = read_manifest(folder)
@@ -140,7 +148,15 @@ def _started(folder: Path, recipe: dict[str, Any], num_speakers: int) -> Manifes
             _log.warning("making shard %s again: %s", name, error)
         else:
             whole[name] = record
-    return replace(manifest, num_speakers=max(num_speakers, manifest.num_speakers), shards=whole)
+    known = replace(
+        manifest,
+        num_speakers=max(num_speakers, manifest.num_speakers),
+        shards=whole,
+        splits=tuple(one for one in SPLITS if one in {*manifest.splits, *splits}),
+    )
+    if known != manifest:
+        write_manifest(folder, known)
+    return known
 
 
 def _report(on_progress: Progress | None, done: int, total: int) -> None:
@@ -148,7 +164,11 @@ def _report(on_progress: Progress | None, done: int, total: int) -> None:
         on_progress(done, total)
 
 
-def _check(num_speakers: int, clips_per_speaker: int, seed: int, workers: int) -> None:
+def _check(
+    num_speakers: int, clips_per_speaker: int, seed: int, split: str | None, workers: int
+) -> None:
+    if split is not None and split not in SPLITS:
+        raise InputError(f"split is '{split}'. Use one of: {', '.join(SPLITS)}.")
     if not 3 <= num_speakers <= _MOST_SPEAKERS:
         raise InputError(
             f"num_speakers is {num_speakers} but must lie in 3 ... {_MOST_SPEAKERS}: training, "

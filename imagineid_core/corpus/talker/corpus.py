@@ -17,18 +17,23 @@ from imagineid_core.corpus.talker.shards import (
     read_manifest,
     shard_path,
 )
-from imagineid_core.corpus.talker.talker import split_of_speaker
+from imagineid_core.corpus.talker.talker import speaker_name, speakers_of, split_of_speaker
 from imagineid_core.corpus.talker.voices import Speaker
 from imagineid_core.errors import InputError
 
 
 def open_talker_corpus(folder: str | PathLike[str]) -> "TalkerCorpus":
-    """Every shard must be listed and there; each is hashed when it is first read."""
+    """Every shard must be listed and there; each is hashed when it is first read.
+
+    A partial corpus opens if its splits are whole; asking it for another split is an error.
+    """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    if not manifest.is_complete:
+    wanted = [speaker_name(k) for k in speakers_of(manifest.splits, manifest.num_speakers)]
+    made = [name for name in wanted if name in manifest.shards]
+    if len(made) < len(wanted):
         raise InputError(
-            f"{folder} is half made: {len(manifest.shards)} of {manifest.num_speakers} speakers. "
+            f"{folder} is half made: {len(made)} of {len(wanted)} speakers. "
             "Run the same build again to finish it; what is there is kept."
         )
     for name, record in manifest.shards.items():
@@ -52,10 +57,21 @@ class TalkerCorpus:
     def corpus_hash(self) -> str:
         return self.manifest.corpus_hash
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Those that are here; all of them unless the corpus is partial."""
+        return self.manifest.splits
+
     def names(self, split: str) -> Sequence[str]:
         """Clip names, speaker by speaker."""
         if split not in SPLITS:
             raise InputError(f"split is '{split}'. Use one of: {', '.join(SPLITS)}.")
+        if split not in self.manifest.splits:
+            raise InputError(
+                f"{self.folder} is a partial corpus of the split {' and '.join(self.splits)}, so "
+                f"it has no '{split}'. Run the same build without --split to make the rest; what "
+                "is there is kept."
+            )
         return tuple(
             clip
             for shard, record in sorted(self.manifest.shards.items())

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from imagineid_core.checkpoint import write_whole
 from imagineid_core.corpus.clip import Clip, Phoneme
+from imagineid_core.corpus.talker.sentences import SPLITS
 from imagineid_core.errors import InputError
 from imagineid_core.values import MotionTrack, Speech
 
@@ -37,15 +38,15 @@ class ShardRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a corpus folder holds; `recipe` is all that decides what its clips are."""
+    """What a corpus folder holds; `recipe` is all that decides what its clips are.
+
+    `num_speakers` counts those of all splits; of a partial corpus only those of `splits` are made.
+    """
 
     recipe: dict[str, Any]
     num_speakers: int
     shards: dict[str, ShardRecord]
-
-    @property
-    def is_complete(self) -> bool:
-        return len(self.shards) >= self.num_speakers
+    splits: tuple[str, ...] = tuple(SPLITS)
 
     @property
     def corpus_hash(self) -> str:
@@ -127,6 +128,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "corpus": "talker",
         "hash": manifest.corpus_hash,
         "num_speakers": manifest.num_speakers,
+        "splits": list(manifest.splits),
         "recipe": manifest.recipe,
         "shards": {name: asdict(record) for name, record in sorted(manifest.shards.items())},
     }
@@ -158,7 +160,10 @@ def read_manifest(folder: Path) -> Manifest:
             for name, record in document["shards"].items()
         }
         return Manifest(
-            recipe=document["recipe"], num_speakers=document["num_speakers"], shards=shards
+            recipe=document["recipe"],
+            num_speakers=document["num_speakers"],
+            shards=shards,
+            splits=tuple(document.get("splits", SPLITS)),  # older manifests are of whole corpora
         )
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise InputError(

@@ -4,6 +4,7 @@ Clip (seed, speaker, number) is the same whatever else is made. Knows nothing ab
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -59,6 +60,11 @@ def speaker_name(index: int) -> str:
 def split_of_speaker(index: int) -> str:
     """Of every ten speakers eight are for training, one for validation, one for the test."""
     return _IN_TEN.get(index % 10, "train")
+
+
+def speakers_of(splits: Sequence[str], num_speakers: int) -> list[int]:
+    """Those of the first `num_speakers` that belong to one of `splits`."""
+    return [index for index in range(num_speakers) if split_of_speaker(index) in splits]
 
 
 def plan_clip(seed: int, speaker: int, number: int) -> ClipPlan:

@@ -260,6 +260,7 @@ def test_a_folder_of_something_else_is_not_built_into(tmp_path):
         ({"clips_per_speaker": 0}, "clips_per_speaker is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"workers": 0}, "workers 0"),
+        ({"split": "dev"}, "split is 'dev'. Use one of: train, validation, test"),
     ],
 )
 def test_impossible_sizes_are_refused_before_anything_is_made(tmp_path, change, message):
@@ -273,3 +274,57 @@ def test_plans_do_not_depend_on_one_another():
     plan = plan_clip(7, 2, 3)
     assert plan == plan_clip(7, 2, 3)
     assert dataclasses.replace(plan, seed=8) != plan_clip(8, 2, 3)
+
+
+@needs_espeak
+def test_a_split_alone_is_the_same_as_in_the_whole_corpus(made, tmp_path):
+    seen = []
+    folder = tmp_path / "c"
+    manifest = build_talker_corpus(
+        folder, **SMALL, split="test", on_progress=lambda *done: seen.append(done)
+    )
+    assert seen == [(0, 1), (1, 1)]
+    whole = open_talker_corpus(made)
+    assert manifest.shards == {"s0002": whole.manifest.shards["s0002"]}
+    corpus = open_talker_corpus(folder)
+    assert corpus.splits == ("test",)
+    assert corpus.names("test") == whole.names("test")
+    assert corpus.load("s0002_c000").text == whole.load("s0002_c000").text
+
+
+@needs_espeak
+def test_a_partial_corpus_has_no_other_split_and_can_be_finished(made, tmp_path):
+    folder = tmp_path / "c"
+    build_talker_corpus(folder, **SMALL, split="test")
+    before = shard_path(folder, "s0002").stat().st_mtime_ns
+    with pytest.raises(InputError, match=r"partial corpus of the split test, so it has no 'train'"):
+        open_talker_corpus(folder).names("train")
+    build_talker_corpus(folder, **SMALL, split="validation")
+    with pytest.raises(InputError, match=r"of the split validation and test, so .* no 'train'"):
+        open_talker_corpus(folder).names("train")
+    assert len(open_talker_corpus(folder).names("validation")) == 6
+    assert build_talker_corpus(folder, **SMALL) == open_talker_corpus(made).manifest
+    assert open_talker_corpus(folder).manifest == open_talker_corpus(made).manifest
+    assert shard_path(folder, "s0002").stat().st_mtime_ns == before
+
+
+@needs_espeak
+def test_a_whole_corpus_stays_whole_when_a_split_is_asked(copy, made):
+    build_talker_corpus(copy, **SMALL, split="test")
+    assert open_talker_corpus(copy).manifest == open_talker_corpus(made).manifest
+
+
+@needs_espeak
+def test_a_manifest_without_splits_is_of_a_whole_corpus(copy):
+    """As they were written before a corpus could be partial."""
+    document = json.loads((copy / "manifest.json").read_text())
+    del document["splits"]
+    (copy / "manifest.json").write_text(json.dumps(document))
+    assert open_talker_corpus(copy).splits == ("train", "validation", "test")
+
+
+@needs_espeak
+def test_a_partial_corpus_that_grew_only_in_other_splits_knows_its_size(tmp_path):
+    build_talker_corpus(tmp_path, num_speakers=3, clips_per_speaker=1, split="test")
+    build_talker_corpus(tmp_path, num_speakers=5, clips_per_speaker=1, split="test")
+    assert open_talker_corpus(tmp_path).manifest.num_speakers == 5
