@@ -12,7 +12,8 @@ _PATIENCE = 1.0  # seconds before a bar appears
 class StageBars:
     """One bar a stage; a new stage closes the one before."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hidden: bool = False) -> None:
+        self._hidden = hidden
         self._bar: tqdm | None = None
         self._stage = ""
 
@@ -41,14 +42,14 @@ class StageBars:
                 unit=unit,
                 delay=_PATIENCE,
                 leave=False,
-                disable=not sys.stderr.isatty(),
+                disable=self._hidden or not sys.stderr.isatty(),
             )
         self._bar.update(done - self._bar.n)
 
 
 @contextmanager
-def stage_bars() -> Iterator[StageBars]:
-    bars = StageBars()
+def stage_bars(*, hidden: bool = False) -> Iterator[StageBars]:
+    bars = StageBars(hidden=hidden)
     try:
         yield bars
     finally:

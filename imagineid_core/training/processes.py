@@ -1,13 +1,24 @@
 """One batch over several processes: who draws which rows, and rows of all processes together.
 
-Knows torch.distributed and nothing about accelerate, batches or losses.
+Knows torch.distributed and what launchers leave in the environment, and nothing about batches or
+losses.
 """
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, distributed
+
+from imagineid_core.errors import InputError
+
+LAUNCH = (
+    "accelerate launch --multi_gpu --num_processes 2 -m imagineid_core.cli"  # works on CPUs too
+)
+_COUNTS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +43,55 @@ def is_first_process() -> bool:
 
 def gathered(rows: Float[Tensor, "batch dim"]) -> Float[Tensor, "whole dim"]:
     """The rows of all processes in order; gradients return to the process a row came from."""
-    if not _are_many():
-        return rows
-    from torch.distributed.nn.functional import all_gather
+    return _Gathered.apply(rows) if _are_many() else rows  # type: ignore[return-value]
 
-    return torch.cat(list(all_gather(rows)))  # type: ignore[arg-type]
+
+class _Gathered(torch.autograd.Function):
+    """torch.distributed's all_gather has no gradient; that of the nn module is deprecated."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        gradient = gradient.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(gradient)  # every process used every row
+        process, num_processes = distributed.get_rank(), distributed.get_world_size()
+        return gradient[Share(process=process, num_processes=num_processes).rows(len(gradient))]
+
+
+def num_launched(environment: Mapping[str, str] = os.environ) -> int:
+    """How many processes a launcher (torchrun, accelerate, MPI) started; 1 without one."""
+    return max(int(environment.get(name, 1)) for name in _COUNTS)
+
+
+def was_meant_for_more(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether `accelerate launch` was asked for several processes and started a single one.
+
+    Without --multi_gpu it does so on a machine without GPUs; where the first process would be met
+    (MASTER_ADDR) is then all that is left of the number.
+    """
+    is_single = "ACCELERATE_USE_CPU" in environment and num_launched(environment) == 1
+    return is_single and "MASTER_ADDR" in environment
+
+
+def is_cpu_machine() -> bool:
+    """True where torch finds no accelerator."""
+    if hasattr(torch, "accelerator"):  # torch 2.6
+        return not torch.accelerator.is_available()
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+def check_joined(num_processes: int) -> None:
+    """Processes that train alone would write over one another: all that were launched must meet."""
+    if num_processes != num_launched():
+        raise InputError(
+            f"{num_launched()} processes were launched but {num_processes} would train together, "
+            "since there is no link between devices of this kind. Add --cpu, or launch one."
+        )
 
 
 def _are_many() -> bool:

@@ -27,3 +27,16 @@ def test_a_corpus_of_too_few_or_too_many_is_refused(tmp_path, capsys, number):
 
 def test_mini_is_the_default():
     assert build_parser().parse_args(["train", "listen"]).preset == "mini"
+
+
+def test_a_launcher_that_started_one_process_of_several_is_told(tmp_path, monkeypatch, caplog):
+    """`accelerate launch --num_processes 2` on a machine without GPUs."""
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "False")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    arguments = ["train", "listen", "--corpus", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "training goes on with one. For several add --multi_gpu" in caplog.text
+    monkeypatch.delenv("MASTER_ADDR")
+    caplog.clear()
+    assert main(arguments) == 2
+    assert not caplog.text
