@@ -180,13 +180,21 @@ class WindowBatches:
             starts = [
                 window_start(frame, PAPER_FPS) for frame in range(start, start + self.config.frames)
             ]
-            mel = self.recordings[clip].mel
+            mel = self._sound(clip, key)
             steps = torch.arange(starts[0], starts[-1] + WINDOW_STEPS).clamp(0, mel.shape[1] - 1)
             heard = mel[:, steps].float()
             if self._augment is not None:
                 heard = self._augment(heard, np.random.default_rng([self._seed, *key]))
             rows.append(MelWindows(heard, [one - starts[0] for one in starts])[:])
         return torch.stack(rows)
+
+    def _sound(self, clip: int, key: tuple[int, int, int]) -> Tensor:
+        """Where there is one, every second window comes from the other room."""
+        recording = self.recordings[clip]
+        if recording.mel_elsewhere is None:
+            return recording.mel
+        elsewhere = np.random.default_rng([self._seed, *key, 1]).random() < 0.5
+        return recording.mel_elsewhere if elsewhere else recording.mel
 
     def _truth(self, clip: int, name: str) -> Tensor:
         return getattr(self.recordings[clip], name).float()

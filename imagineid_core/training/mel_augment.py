@@ -1,4 +1,4 @@
-"""Other microphones and rooms, told in mel: gain, a smooth tone control and steady noise.
+"""Other microphones, told in mel: gain, a smooth tone control and steady noise.
 
 In decibels gain adds and a tone curve adds; noise adds in power. Knows nothing about windows; time
 does not move.
@@ -12,12 +12,15 @@ from torch import Tensor
 _DB = 2 * 4.0 / 100  # one decibel on the mel's scale of [-4, 4] for 100 dB
 _GAIN, _TONE, _NOISE = 6.0, 4.0, (-45.0, -15.0)  # dB; noise below the loudest band
 _TONE_KNOTS = 5
+_UNCHANGED = 0.5  # of the windows stay as they are: clean sound is what will mostly be heard
 
 
 def augment_mel(
     mel: Float[Tensor, "mels steps"], random: np.random.Generator
 ) -> Float[Tensor, "mels steps"]:
-    """Another recording of the same sound; deterministic in the generator."""
+    """Half of the time another recording of the same sound; deterministic in the generator."""
+    if random.random() < _UNCHANGED:
+        return mel
     num_mels = mel.shape[0]
     curve = np.interp(
         np.linspace(0, _TONE_KNOTS - 1, num_mels),

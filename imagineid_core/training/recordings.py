@@ -5,14 +5,17 @@ Sound becomes mel once; three seconds of it are 40 kB. Knows nothing about windo
 
 import hashlib
 import logging
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Float16
+import torch
+from jaxtyping import Float, Float16
 from torch import Tensor
 
 from imagineid_core.audio.features import mel_spectrogram
 from imagineid_core.corpus.clip import Clip, Corpus, Phoneme
+from imagineid_core.corpus.talker.augment import augmented
 from imagineid_core.errors import InputError
 from imagineid_core.values import PAPER_FPS
 
@@ -29,6 +32,7 @@ class Recording:
     style: str | None
     num_frames: int
     mel: Float16[Tensor, "mels=80 steps"]
+    mel_elsewhere: Float16[Tensor, "mels=80 steps"] | None  # another room, microphone and line
     shape: Float16[Tensor, " shape"] | None
     lip_expression: Float16[Tensor, "frames expression"] | None
     expression: Float16[Tensor, "frames expression"] | None
@@ -37,9 +41,13 @@ class Recording:
 
 
 def read_recordings(
-    corpus: Corpus, split: str, *, on_progress: Callable[[int, int], None] | None = None
+    corpus: Corpus,
+    split: str,
+    *,
+    elsewhere: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Recording]:
-    """Every clip of a split, in the corpus' order."""
+    """Every clip of a split, in the corpus' order; `elsewhere` adds how each sounds in a room."""
     names = corpus.names(split)
     if not names:
         raise InputError(
@@ -48,13 +56,14 @@ def read_recordings(
         )
     recordings = []
     for done, name in enumerate(names, start=1):
-        recordings.append(recording_of(corpus.load(name)))
+        recordings.append(recording_of(corpus.load(name), elsewhere=elsewhere))
         if on_progress is not None:
             on_progress(done, len(names))
     return recordings
 
 
-def recording_of(clip: Clip) -> Recording:
+def recording_of(clip: Clip, *, elsewhere: bool = False) -> Recording:
+    """The other room is drawn by the clip's name, so it is the same whatever else is read."""
     if clip.speech.fps != PAPER_FPS:
         raise InputError(
             f"clip '{clip.name}' has {float(clip.speech.fps):g} frames a second but training hears "
@@ -70,6 +79,7 @@ def recording_of(clip: Clip) -> Recording:
         style=clip.style,
         num_frames=clip.speech.num_frames,
         mel=mel_spectrogram(clip.speech.waveform).half(),
+        mel_elsewhere=mel_spectrogram(_elsewhere(clip)).half() if elsewhere else None,
         shape=_half(clip.shape),
         lip_expression=_half(clip.lip_expression),
         expression=_half(clip.expression),
@@ -93,7 +103,8 @@ def digest_of(recordings: Sequence[Recording]) -> str:
     for one in recordings:
         told = (one.name, one.speaker, one.style, one.num_frames, one.phonemes)
         digest.update(repr(told).encode())
-        for tensor in (one.mel, one.shape, one.lip_expression, one.expression, one.pose):
+        sounds = (one.mel, one.mel_elsewhere)
+        for tensor in (*sounds, one.shape, one.lip_expression, one.expression, one.pose):
             digest.update(b"-" if tensor is None else tensor.numpy().tobytes())
     return digest.hexdigest()
 
@@ -104,6 +115,11 @@ def _placed(phonemes: Sequence[Phoneme]) -> tuple[tuple[str, float], ...]:
         for one in phonemes
         if one.symbol not in _PAUSES and not one.symbol.startswith("_")
     )
+
+
+def _elsewhere(clip: Clip) -> Float[Tensor, " samples"]:
+    draw = torch.Generator().manual_seed(zlib.crc32(clip.name.encode()))
+    return augmented(clip.speech.waveform, draw)
 
 
 def _half(tensor: Tensor | None) -> Tensor | None:

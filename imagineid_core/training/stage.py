@@ -22,14 +22,16 @@ class Stage(nn.Module, ABC, Generic[Net]):
     def __init__(self, learned: Net) -> None:
         super().__init__()
         self.learned: Net = learned
+        self._held: list[str] = []
 
     def hold(self, name: str, module: nn.Module) -> None:
         """Keep a frozen network of an earlier stage."""
         self.add_module(name, module.requires_grad_(False).eval())
+        self._held.append(name)
 
     def held(self) -> dict[str, nn.Module]:
         """The frozen networks by name."""
-        return {name: child for name, child in self.named_children() if name != "learned"}
+        return {name: self.get_submodule(name) for name in self._held}
 
     def moving_state(self) -> dict[str, Tensor]:
         """What training changes: the learned network, and buffers of the stage's own."""

@@ -106,17 +106,24 @@ def train_listen(
     )
     symbols = () if reader is None or reader.symbols is None else reader.symbols
     spoken = ("phonemes",) if symbols else ()
+    styled = ("style",) if preset.content_loss.style_leak else ()
     work.run(
         "content",
         ContentStage(
-            pad.content, pad.identity, preset.content_loss, reader=reader, basis=work.basis
+            pad.content,
+            pad.identity,
+            preset.content_loss,
+            reader=reader,
+            basis=work.basis,
+            num_styles=len(work.styles),
         ),
         preset.content_loop,
         work.windows(
             "content",
             preset.content_batch,
-            needs=("expression", *work.if_known("lip_expression"), *spoken),
+            needs=("expression", *work.if_known("lip_expression"), *spoken, *styled),
             symbols=symbols,
+            styles=work.styles,
         ),
     )
     work.run(
@@ -153,7 +160,9 @@ class _Work:
 
         self.folder, self.preset, self.basis = folder, preset, basis
         self.seed, self.command, self.cpu = seed, command, cpu
-        self.recordings = read_recordings(corpus, "train", on_progress=told("train"))
+        self.recordings = read_recordings(
+            corpus, "train", elsewhere=preset.augments, on_progress=told("train")
+        )
         self.validation = read_recordings(corpus, "validation", on_progress=told("validation"))
         self.styles = styles_of(self.recordings)
         self.corpus = digest_of([*self.recordings, *self.validation])

@@ -121,14 +121,36 @@ def test_styles_are_numbered(recordings):
     assert styles == ("calm", "shaking")
 
 
+CHANGED = 0  # a seed of the half that is changed
+
+
+def test_half_of_the_windows_stay_as_they_are(recordings):
+    mel = recordings[0].mel[:, :60].float()
+    same = [torch.equal(augment_mel(mel, np.random.default_rng(seed)), mel) for seed in range(100)]
+    assert not same[CHANGED]
+    assert 35 <= sum(same) <= 65
+
+
+def test_every_second_window_is_heard_elsewhere(recordings):
+    """Where a clip is known in another room; the truths are the same in both."""
+    moved = [dataclasses.replace(one, mel_elsewhere=-one.mel) for one in recordings]
+    heard, here = batches(moved), batches(recordings)
+    there = [
+        not torch.equal(one, other)
+        for index in range(20)
+        for one, other in zip(heard(index, ALL).windows, here(index, ALL).windows, strict=True)
+    ]
+    assert 0.3 < sum(there) / len(there) < 0.7
+
+
 def test_augmented_mel_is_another_recording_of_the_same_sound(recordings):
     mel = recordings[0].mel[:, :60].float()
-    heard = augment_mel(mel, np.random.default_rng(0))
+    heard = augment_mel(mel, np.random.default_rng(CHANGED))
     assert heard.shape == mel.shape
     assert heard.min() >= -4
     assert heard.max() <= 4
     assert not torch.equal(heard, mel)
-    assert torch.equal(heard, augment_mel(mel, np.random.default_rng(0)))
+    assert torch.equal(heard, augment_mel(mel, np.random.default_rng(CHANGED)))
     loud = mel > mel.max() - 1.5  # within 19 dB of the loudest: noise hardly reaches it
     together = torch.corrcoef(torch.stack([mel[loud], heard[loud]]))[0, 1]
     assert together > 0.5

@@ -59,3 +59,13 @@ def test_a_truth_of_another_length_names_the_clip(field):
     clip = dataclasses.replace(clip, **{field: torch.zeros(49, 5)})
     with pytest.raises(InputError, match=f"{field} of clip '{NAME}' has 49 frames .* has 50"):
         recording_of(clip)
+
+
+def test_a_clip_sounds_the_same_elsewhere_each_time_and_unlike_here():
+    clip = CORPUS.load(CORPUS.names("train")[0])
+    one, again = recording_of(clip, elsewhere=True), recording_of(clip, elsewhere=True)
+    assert recording_of(clip).mel_elsewhere is None
+    assert torch.equal(one.mel_elsewhere, again.mel_elsewhere)
+    assert one.mel_elsewhere.shape == one.mel.shape
+    assert not torch.equal(one.mel_elsewhere, one.mel)
+    assert digest_of([one]) != digest_of([recording_of(clip)])
