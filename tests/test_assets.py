@@ -42,6 +42,16 @@ def test_what_is_shipped_is_whole():
     assert lying == listed
 
 
+def test_an_installed_package_brings_every_shipped_file(packed):
+    tomllib = pytest.importorskip("tomllib", reason="the standard library reads TOML from 3.11 on")
+    text = (SHIPPED.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    patterns = tomllib.loads(text)["tool"]["setuptools"]["package-data"]["imagineid_core.assets"]
+    for folder in (SHIPPED, packed):
+        kept = {path for pattern in patterns for path in folder.glob(pattern)}
+        files = {path for path in folder.rglob("*") if path.is_file()}
+        assert {path for path in files if path.suffix not in {".py", ".pyc"}} == kept
+
+
 def test_a_packed_file_is_the_trained_file_and_says_how_it_was_made(trained, packed):
     folder = check_suite("listen", packed)
     assert folder == packed / "listen"

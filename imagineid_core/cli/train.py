@@ -119,4 +119,6 @@ def _corpus(options: argparse.Namespace, out: Path, processes: Any, bars: StageB
 def _command(options: argparse.Namespace) -> str:
     """What reproduces these weights, without the paths of this machine."""
     words = ["imagineid", "train", "listen", "--preset", options.preset, "--seed", options.seed]
+    if options.expert:
+        words += ["--expert", Path(options.expert).name]
     return " ".join(map(str, words))

@@ -3,7 +3,7 @@
 import pytest
 
 from imagineid_core.cli import build_parser, main
-from imagineid_core.cli.train import PRESETS
+from imagineid_core.cli.train import PRESETS, _command
 from imagineid_core.training.presets import PRESETS as MADE
 
 
@@ -40,3 +40,10 @@ def test_a_launcher_that_started_one_process_of_several_is_told(tmp_path, monkey
     caplog.clear()
     assert main(arguments) == 2
     assert not caplog.text
+
+
+def test_the_command_that_is_kept_names_what_changes_the_weights_and_no_path():
+    words = ["train", "listen", "--preset", "smoke", "--seed", "3"]
+    places = ["--out", "/home/me/out", "--corpus", "/home/me/c", "--expert", "/home/me/reader.pt"]
+    told = _command(build_parser().parse_args([*words, *places]))
+    assert told == "imagineid train listen --preset smoke --seed 3 --expert reader.pt"
