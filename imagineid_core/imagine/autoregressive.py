@@ -70,7 +70,7 @@ def imagine(
                 done = _first_frame(host, picture, mesh, config, way, image)
             else:
                 if clip is None:
-                    clip = _prepare(host, done.first_frame, config)
+                    clip = _prepare(host, done, config)
                 done = _coherent_frame(host, picture, mesh, config, way, clip, done)
         except _Interrupted:
             return
@@ -152,6 +152,8 @@ def _first_frame(
         frame=frame,
         first_frame=frame,
         mouth_mask=picture.mouth_mask,
+        head_mask=picture.head_mask,
+        first_head_mask=picture.head_mask,
         latent=latent if config.keeps_latents else None,
         person_mask=None,
     )
@@ -180,13 +182,15 @@ def _coherent_frame(
         index=index,
         frame=_decoded(host, latent, clip.plate, mask, index),
         mouth_mask=picture.mouth_mask,
+        head_mask=picture.head_mask,
         latent=latent if config.keeps_latents else None,
         person_mask=mask,
     )
 
 
 @torch.no_grad()
-def _prepare(host: Host, first_frame: Image, config: ImagineConfig) -> _Clip:
+def _prepare(host: Host, done: ImaginedFrame, config: ImagineConfig) -> _Clip:
+    first_frame = done.first_frame
     height, width = first_frame.shape[-2:]
     identity = hidden = None
     if host.is_steered:
@@ -195,7 +199,8 @@ def _prepare(host: Host, first_frame: Image, config: ImagineConfig) -> _Clip:
             hidden = host.encode(torch.full_like(first_frame, config.mouth_fill))
     mask = plate = None
     if host.blends:
-        mask = dilate(host.matte(first_frame).float(), config.matte_dilation)
+        matte = host.matte(first_frame, done.first_head_mask)
+        mask = dilate(matte.float(), config.matte_dilation)
         if float(mask.mean()) < _EMPTY:
             raise InputError(
                 f"the matte of the first frame covers {float(mask.mean()):.1%} of it: no person "
@@ -235,7 +240,7 @@ def _person_mask(host: Host, before: ImaginedFrame, clip: _Clip, config: Imagine
     assert clip.first_mask is not None
     if before.index == 0:
         return clip.first_mask
-    mask = dilate(host.matte(before.frame).float(), config.matte_dilation)
+    mask = dilate(host.matte(before.frame, before.head_mask).float(), config.matte_dilation)
     if float(mask.mean()) >= _EMPTY:
         return mask
     _LOG.warning("no person found in frame %d; the mask of the one before is used", before.index)

@@ -24,6 +24,7 @@ class MeshPicture:
 
     colour: Float[Tensor, "1 3 height width"]  # I_rd
     mouth_mask: Float[Tensor, "1 1 height width"]  # what M hides, dilated
+    head_mask: Float[Tensor, "1 1 height width"] | None = None  # a matte where there is no other
     control: Float[Tensor, "1 3 height width"] | None = None  # for a ControlNet: normals or depth
 
 
@@ -90,8 +91,8 @@ class Host(Protocol):
         """D, or D' of Eq. 10 with a background and a mask."""
         ...
 
-    def matte(self, image: Image) -> Mask:
-        """G_MOD: where the person is."""
+    def matte(self, image: Image, head: Mask | None) -> Mask:
+        """G_MOD: where the person is; `head` is where the mesh of the same frame is, if known."""
         ...
 
     def inpaint(self, image: Image, mask: Mask) -> Image:

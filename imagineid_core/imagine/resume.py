@@ -26,6 +26,8 @@ class ImaginedFrame:
     frame: Float[Tensor, "1 3 height width"]
     first_frame: Float[Tensor, "1 3 height width"]  # I_id, and where I_bg comes from
     mouth_mask: Float[Tensor, "1 1 height width"]  # of this frame's mesh
+    head_mask: Float[Tensor, "1 1 height width"] | None  # likewise
+    first_head_mask: Float[Tensor, "1 1 height width"] | None  # of the first frame's mesh
     latent: Float[Tensor, "1 channels rows columns"] | None  # z_0, where an option needs it
     person_mask: Float[Tensor, "1 1 height width"] | None  # m of this frame
 
@@ -77,6 +79,8 @@ def load_frame(path: str | Path) -> ImaginedFrame:
             frame=state["frame"],
             first_frame=state["first_frame"],
             mouth_mask=state["mouth_mask"],
+            head_mask=state.get("head_mask"),
+            first_head_mask=state.get("first_head_mask"),
             latent=state.get("latent"),
             person_mask=state.get("person_mask"),
         )

@@ -1,5 +1,6 @@
 """A host that counts what it is asked and is made of arithmetic, so every frame can be checked."""
 
+import weakref
 from collections import Counter
 
 import torch
@@ -19,6 +20,8 @@ class CountingHost:
         self.ways = []
         self.conditioned = []
         self.masks = []
+        self.heads = []
+        self.made = []
         self.broken = {}  # a method's name: at which of its calls it gives NaN
         self.matte_of = lambda image: _middle(image)
 
@@ -58,8 +61,9 @@ class CountingHost:
             image = image * mask + plate * (1 - mask)
         return self._whole("decode", image)
 
-    def matte(self, image):
+    def matte(self, image, head):
         self.calls["matte"] += 1
+        self.heads.append(head)
         return self.matte_of(image)
 
     def inpaint(self, image, mask):
@@ -69,7 +73,9 @@ class CountingHost:
     def _whole(self, name, tensor):
         self.calls[name] += 1
         broken = self.broken.get(name) == self.calls[name]
-        return tensor * float("nan") if broken else tensor
+        made = tensor * float("nan") if broken else tensor
+        self.made.append(weakref.ref(made))
+        return made
 
 
 def _middle(image):
@@ -88,5 +94,6 @@ def mesh_pictures(count, size=32, height=None):
         mouth = torch.zeros(1, 1, height, size)
         mouth[..., height // 2 + index % 3 : height // 2 + 6, size // 4 : size // 2] = 1
         colour = torch.rand(1, 3, height, size, generator=generator) * 2 - 1
-        pictures.append(MeshPicture(colour=colour, mouth_mask=mouth))
+        head = torch.full((1, 1, height, size), index / 10)  # as good as a name
+        pictures.append(MeshPicture(colour=colour, mouth_mask=mouth, head_mask=head))
     return pictures
