@@ -96,7 +96,8 @@ def mini() -> ListenPreset:
         content_loop=short,
         emotion_loop=loop,
         head_motion_loop=dataclasses.replace(short, optimizer="adamw"),
-        net=ListenConfig(width=128, hidden_width=512, num_layers=2, num_heads=4),
+        # Noise of dropout would hide from `style_leak` what a probe later finds.
+        net=ListenConfig(width=128, hidden_width=512, num_layers=2, num_heads=4, dropout=0.0),
         lip_reader=LipReaderConfig(symbols=(), channels=(8, 16, 32, 48), width=96),
         head_motion=PoseVAEConfig(
             latent_dim=32,

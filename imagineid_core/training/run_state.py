@@ -18,6 +18,7 @@ from imagineid_core.errors import InputError, WeightsError
 
 ARCHITECTURE = "training_state"
 _PATTERN = "step_{:08d}.safetensors"
+_DIGESTS = ("corpus", "earlier_stages", "face")
 _ABSENT = object()
 
 
@@ -96,7 +97,8 @@ def load_state(path: Path) -> RunState:
 def check_same_setting(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """A resume is exact or it is refused: the first field that differs is named."""
     wanted = json.loads(json.dumps(wanted))  # as the file has it: lists for tuples
-    for field in sorted(set(saved) | set(wanted)):
+    # A digest that differs says least, so it comes last.
+    for field in sorted(set(saved) | set(wanted), key=lambda name: (name in _DIGESTS, name)):
         before, now = saved.get(field, _ABSENT), wanted.get(field, _ABSENT)
         if isinstance(before, dict) and isinstance(now, dict):
             check_same_setting(path, _named(field, before), _named(field, now))

@@ -53,7 +53,16 @@ from imagineid_core.training.recordings import (
 from imagineid_core.training.stage import Stage
 from imagineid_core.values import FaceBasis
 
-STAGES = ("lip_reader", "identity", "content", "emotion", "head_motion")
+# What of a preset decides a stage beside its loop and the networks before it: the rest may change
+# without touching a stage that is done.
+DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
+    "lip_reader": ("lip_reader", "lip_reader_batch", "lip_reader_pool"),
+    "identity": ("net", "batch", "identity_contrast", "augments"),
+    "content": ("net", "content_batch", "content_loss", "augments"),
+    "emotion": ("net", "batch", "emotion_contrast", "decorrelation", "augments"),
+    "head_motion": ("head_motion", "head_motion_batch", "head_motion_loss", "augments"),
+}
+STAGES = tuple(DEPENDS_ON)
 Progress = Callable[[str, int, int], None]  # what is read, clips done, clips in all
 _VALIDATION_SEED = 1_000_003  # other windows than training's, the same at every validation
 _VALIDATION_SHARE = 8  # windows drawn for training for each one drawn for validation
@@ -215,6 +224,7 @@ class _Work:
         self, name: str, stage: Stage[Any], loop: LoopConfig, batches: tuple[Batches, Batches]
     ) -> None:
         _LOG.info("stage %s: %d steps", name, loop.num_steps)
+        asdict = dataclasses.asdict(self.preset)
         self.results[name] = train(
             stage,
             batches[0],
@@ -224,7 +234,7 @@ class _Work:
             setting={
                 "corpus": self.corpus,
                 "face": _face_digest(self.basis),
-                "preset": dataclasses.asdict(_without_loops(self.preset)),
+                "preset": {field: asdict[field] for field in DEPENDS_ON[name]},
             },
             cpu=self.cpu,
         )
@@ -330,12 +340,6 @@ def _built(make: Callable[[], Any], seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
-
-
-def _without_loops(preset: ListenPreset) -> ListenPreset:
-    """A later stage's length may change without touching the stages before it."""
-    loops = {f"{name}_loop": LoopConfig(num_steps=1) for name in STAGES}
-    return dataclasses.replace(preset, **loops)
 
 
 def _face_digest(basis: FaceBasis) -> str:

@@ -14,6 +14,7 @@ from imagineid_core.errors import InputError
 from imagineid_core.face.load import load_face
 from imagineid_core.listen.pad import build_pad, load_pad
 from imagineid_core.motion.head_pose import PoseVAE, PoseVAEConfig
+from imagineid_core.training.identity_stage import ContrastConfig
 from imagineid_core.training.presets import PRESETS, mini, paper, smoke
 from imagineid_core.training.run_log import curves
 from imagineid_core.training.train_listen import STAGES, train_listen
@@ -99,8 +100,9 @@ def test_a_second_call_reads_what_the_first_one_learned(trained):
 @pytest.mark.slow
 def test_another_preset_in_the_same_folder_names_the_field(trained):
     folder, _ = trained
-    other = dataclasses.replace(smoke(), augments=True)
-    with pytest.raises(InputError, match="preset.augments is True but .* begun with False"):
+    other = dataclasses.replace(smoke(), identity_contrast=ContrastConfig(temperature=0.2))
+    told = "preset.identity_contrast.temperature is 0.2 but .* begun with 0.1"
+    with pytest.raises(InputError, match=told):
         run(folder, TinyCorpus(shape=80, expression=64), other, basis=None)
 
 
