@@ -84,9 +84,12 @@ class SpatialConditionAdapter(nn.Module):
                 f"latents have {mesh.shape[1]} channels but this adapter takes "
                 f"{self.config.in_channels}. Use the VAE of the model it was trained for."
             )
-        pictures = [item for item in (identity, previous) if item is not None]
+        weight = self.mesh_in.weight  # latents are float32, the adapter may be of half precision
+        mesh = mesh.to(weight)
+        identity, previous = (None if x is None else x.to(weight) for x in (identity, previous))
         if not self.config.separate_inputs:
-            return self.mesh_in(torch.stack([mesh, *pictures]).sum(dim=0))
+            there = [item for item in (mesh, identity, previous) if item is not None]
+            return self.mesh_in(torch.stack(there).sum(dim=0))
         x = self.mesh_in(mesh)
         if identity is not None:
             x = x + self.identity_in(identity)

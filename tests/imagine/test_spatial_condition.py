@@ -168,6 +168,15 @@ def test_zero_outputs_leave_the_unet_alone_and_learn():
     assert gradient.abs().sum() > 0
 
 
+def test_half_precision_takes_the_latents_as_they_are():
+    mesh, identity, previous = latents()
+    exact = build()(mesh, identity, previous)
+    for half, item in zip(build().bfloat16()(mesh, identity, previous), exact, strict=True):
+        assert half.dtype == torch.bfloat16
+        # bfloat16 keeps 8 bits, and one convolution follows another.
+        torch.testing.assert_close(half.float(), item, rtol=0.1, atol=0.02)
+
+
 def test_the_demonstration_sizes_work_too():
     config = SpatialConditionConfig(
         channels=DEMONSTRATION, separate_inputs=True, zero_outputs=True, num_blocks=1
