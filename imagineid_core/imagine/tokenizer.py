@@ -45,6 +45,11 @@ class ClipVocabulary:
     def ranks(self) -> dict[tuple[str, str], int]:
         return {pair: rank for rank, pair in enumerate(self.merges)}
 
+    @cached_property
+    def readings(self) -> dict[str, list[int]]:
+        """What was read before: prompts repeat their words."""
+        return {}
+
     @property
     def start(self) -> int:
         return self.tokens[START]
@@ -164,8 +169,10 @@ def _kind(character: str) -> str:
 def _numbers(piece: str, vocabulary: ClipVocabulary) -> list[int]:
     if piece in (START, END):
         return [vocabulary.tokens[piece]]
-    symbols = _joined_by_rank(_symbols(piece), vocabulary.ranks)
-    return [vocabulary.tokens[symbol] for symbol in symbols]
+    if piece not in vocabulary.readings:
+        symbols = _joined_by_rank(_symbols(piece), vocabulary.ranks)
+        vocabulary.readings[piece] = [vocabulary.tokens[symbol] for symbol in symbols]
+    return vocabulary.readings[piece]
 
 
 def _symbols(piece: str) -> list[str]:

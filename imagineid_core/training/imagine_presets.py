@@ -1,0 +1,123 @@
+"""Everything a training of the mini latent diffusion model needs, by name: `mini`, `smoke`.
+
+Lengths and rates of `mini` are those of a run that worked, made longer. Knows no corpus, no file.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from imagineid_core.corpus.people.prompts import PromptConfig
+from imagineid_core.imagine.mini_suite import MiniSuiteConfig
+from imagineid_core.training.loop import LoopConfig
+from imagineid_core.training.picture_batches import PictureBatchConfig
+from imagineid_core.training.vae_stage import VaeLossConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImaginePreset:
+    """One `LoopConfig` a stage, in the order in which they run; sizes and losses beside them.
+
+    `people` and `size` are those of the corpus that is made if none is given.
+    """
+
+    name: str
+    vae_loop: LoopConfig
+    caption_loop: LoopConfig
+    diffusion_loop: LoopConfig
+    suite: MiniSuiteConfig = field(default_factory=MiniSuiteConfig)
+    people: int = 5_000
+    frames: int = 3
+    pictures: PictureBatchConfig = field(default_factory=PictureBatchConfig)
+    vae_loss: VaeLossConfig = field(default_factory=VaeLossConfig)
+    prompts: PromptConfig = field(default_factory=PromptConfig)
+    caption_batch_size: int = 64
+    diffusion_batch_size: int = 32
+    caption_dropout: float = 0.1
+    mirrored: bool = True  # train on mirrored portraits too
+    is_gated: bool = True  # no diffusion on an autoencoder that misses its gate
+
+
+def mini() -> ImaginePreset:
+    """24k pictures for the autoencoder, 110k latents for the UNet: about two hours of two cores."""
+    vae = LoopConfig(
+        num_steps=3_000,
+        optimizer="muon",
+        learning_rate=3e-3,
+        warmup_steps=30,
+        final_fraction=0.02,
+        weight_decay=1e-4,
+        average_decay=0.995,
+        mixed_precision="bf16",
+        log_every=25,
+        validate_every=250,
+        num_validation_batches=12,
+        checkpoint_every=100,
+    )
+    return ImaginePreset(
+        name="mini",
+        vae_loop=vae,
+        caption_loop=LoopConfig(
+            num_steps=400,
+            learning_rate=1e-3,
+            warmup_steps=20,
+            average_decay=0.98,
+            log_every=25,
+            validate_every=100,
+            num_validation_batches=8,
+            checkpoint_every=100,
+        ),
+        diffusion_loop=dataclasses.replace(
+            vae,
+            num_steps=3_440,
+            learning_rate=2e-3,
+            final_fraction=0.03,
+            weight_decay=0.01,
+            mixed_precision="no",  # bf16 is slower on maps this small
+            validate_every=430,
+            num_validation_batches=10,
+            checkpoint_every=86,
+        ),
+    )
+
+
+def smoke() -> ImaginePreset:
+    """Under a minute on one core, every loss falls; good for nothing else."""
+    loop = LoopConfig(
+        num_steps=40,
+        optimizer="muon",
+        learning_rate=3e-3,
+        warmup_steps=4,
+        average_decay=0.9,
+        log_every=5,
+        validate_every=20,
+        num_validation_batches=2,
+        checkpoint_every=20,
+    )
+    return ImaginePreset(
+        name="smoke",
+        vae_loop=loop,
+        caption_loop=dataclasses.replace(loop, optimizer="adamw"),
+        diffusion_loop=loop,
+        suite=MiniSuiteConfig(
+            size=32,
+            vae_channels=(8, 8, 8, 16),
+            vae_norm_groups=4,
+            text_width=16,
+            text_layers=1,
+            text_heads=2,
+            unet_channels=(8, 8, 16, 16),
+            unet_layers=1,
+            unet_heads=2,
+            unet_norm_groups=4,
+        ),
+        people=12,
+        frames=2,
+        pictures=PictureBatchConfig(batch_size=4),
+        caption_batch_size=8,
+        diffusion_batch_size=8,
+        mirrored=False,
+        is_gated=False,
+    )
+
+
+PRESETS = {"mini": mini, "smoke": smoke}

@@ -1,0 +1,284 @@
+"""The mini latent diffusion model, learned from pictured people: autoencoder, captions, UNet.
+
+Each stage has a folder of its own and begins when the one before is done; a call that was cut short
+goes on where it stopped. Knows which stage needs what, and nothing about how any of them learns.
+"""
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from imagineid_core.corpus.people import PeopleCorpus
+from imagineid_core.corpus.people.caption_words import CLASSES, caption_words
+from imagineid_core.corpus.people.prompts import PromptConfig
+from imagineid_core.errors import InputError
+from imagineid_core.evaluation.gates import check_gate, gate_document, write_gate
+from imagineid_core.evaluation.vae_gate import measure_vae
+from imagineid_core.imagine.mini_suite import (
+    build_text_encoder,
+    build_unet,
+    build_vae,
+    fold_standardisation,
+    save_part,
+    save_suite,
+)
+from imagineid_core.imagine.tokenizer import ClipVocabulary, token_numbers, vocabulary_of
+from imagineid_core.training.caption_batches import CaptionBatches
+from imagineid_core.training.caption_stage import CaptionReader, CaptionStage
+from imagineid_core.training.diffusion_stage import CaptionedUnet, DiffusionStage
+from imagineid_core.training.imagine_presets import ImaginePreset
+from imagineid_core.training.latent_batches import LatentBatches, encoded_people
+from imagineid_core.training.loop import Batches, LoopConfig, Trained, train
+from imagineid_core.training.optional import training_package
+from imagineid_core.training.picture_batches import PictureBatches
+from imagineid_core.training.processes import is_first_process
+from imagineid_core.training.stage import Stage
+from imagineid_core.training.vae_stage import VaeStage
+
+STAGES = ("vae", "caption", "diffusion")
+MODEL = "model"  # the diffusers folder in the output folder
+Progress = Callable[[str, int, int], None]
+_AS_SPOKEN = PromptConfig(left_out=0.0, stray=0.0)
+_VALIDATION_SEED = 1_000_003
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imaginer:
+    """Where the model was written, and what its stages reached."""
+
+    model: Path
+    metrics: Mapping[str, Mapping[str, float]]  # by stage; of its best validation
+
+
+def train_imagine(
+    corpus: PeopleCorpus,
+    folder: str | PathLike[str],
+    preset: ImaginePreset,
+    *,
+    seed: int = 0,
+    command: str = "",
+    cpu: bool = False,
+    on_progress: Progress | None = None,
+) -> Imaginer:
+    """Train what `preset` says and write a diffusers folder `model`.
+
+    A gated preset measures its autoencoder on people never seen, writes gate_vae.json and stops
+    with an error if that is not good enough to build on. Under `accelerate launch` every process
+    calls this alike; the first one writes.
+    """
+    if corpus.size != preset.suite.size:
+        raise InputError(
+            f"the corpus has pictures of {corpus.size} pixels but the preset '{preset.name}' "
+            f"learns {preset.suite.size}. Make a corpus with --size {preset.suite.size}."
+        )
+    work = _Work(corpus, Path(folder), preset, seed, command, cpu, on_progress)
+    vae, latents = work.vae()
+    vocabulary = vocabulary_of(caption_words())
+    text_encoder = work.text_encoder(vocabulary)
+    unet = _built(lambda: build_unet(preset.suite), seed + 1)
+    learned = CaptionedUnet(unet, text_encoder)
+    nothing = token_numbers([""], vocabulary)[0]
+    stage = DiffusionStage(learned, nothing, caption_dropout=preset.caption_dropout)
+    work.run("diffusion", stage, preset.diffusion_loop, work.latents(latents, vocabulary))
+    if is_first_process():
+        save_suite(
+            work.folder / MODEL,
+            vae=vae,
+            text_encoder=text_encoder,
+            unet=unet,
+            vocabulary=vocabulary,
+            about=work.about(),
+        )
+    return Imaginer(model=work.folder / MODEL, metrics=work.metrics)
+
+
+class _Work:
+    """What all stages have in common."""
+
+    def __init__(
+        self,
+        corpus: PeopleCorpus,
+        folder: Path,
+        preset: ImaginePreset,
+        seed: int,
+        command: str,
+        cpu: bool,
+        on_progress: Progress | None,
+    ) -> None:
+        self.corpus, self.folder, self.preset = corpus, folder, preset
+        self.seed, self.command, self.cpu = seed, command, cpu
+        self._on_progress = on_progress
+        self.names = {split: corpus.names(split) for split in ("train", "validation")}
+        self.results: dict[str, Trained] = {}
+        self.gates: dict[str, Any] = {}
+
+    @property
+    def metrics(self) -> dict[str, Mapping[str, float]]:
+        return {name: result.metrics for name, result in self.results.items()}
+
+    def vae(self) -> tuple[nn.Module, dict[str, Tensor]]:
+        """The autoencoder with whitened latents, and those of both splits."""
+        preset = self.preset
+        vae = _built(lambda: build_vae(preset.suite), self.seed)
+        batches = (
+            PictureBatches(self.corpus, self.names["train"], preset.pictures, seed=self.seed),
+            PictureBatches(
+                self.corpus,
+                self.names["validation"],
+                preset.pictures,
+                seed=_VALIDATION_SEED,
+                in_order=True,
+            ),
+        )
+        self.run("vae", VaeStage(vae, preset.vae_loss), preset.vae_loop, batches)
+        # One process encodes, the others read.
+        processes = training_package("accelerate").PartialState(cpu=self.cpu)
+        with processes.main_process_first():
+            latents = {split: self._encoded(vae, split) for split in self.names}
+        mean, spread = _moments(latents["train"])
+        whitened = {
+            split: ((of_split.float() - _channels(mean)) / _channels(spread)).half()
+            for split, of_split in latents.items()
+        }
+        folded = fold_standardisation(vae, mean, spread).eval()
+        if is_first_process():
+            save_part(self.folder / MODEL, "vae", folded)
+        if preset.is_gated:
+            self._gate(folded)
+        return folded, whitened
+
+    def text_encoder(self, vocabulary: ClipVocabulary) -> nn.Module:
+        """Trained on captions alone; the diffusion stage trains it on."""
+        preset, size = self.preset, self.preset.caption_batch_size
+        reader = _built(
+            lambda: CaptionReader(
+                build_text_encoder(preset.suite, vocabulary), CLASSES, end=vocabulary.end
+            ),
+            self.seed,
+        )
+        batches = (
+            CaptionBatches(vocabulary, preset.prompts, batch_size=size, seed=self.seed),
+            CaptionBatches(vocabulary, _AS_SPOKEN, batch_size=size, seed=_VALIDATION_SEED),
+        )
+        self.run("caption", CaptionStage(reader), preset.caption_loop, batches)
+        return reader.text_encoder
+
+    def latents(
+        self, latents: Mapping[str, Tensor], vocabulary: ClipVocabulary
+    ) -> tuple[Batches, Batches]:
+        size = self.preset.diffusion_batch_size
+
+        def of(split: str, prompts: PromptConfig, seed: int, in_order: bool) -> Batches:
+            return LatentBatches(
+                self.corpus,
+                self.names[split],
+                latents[split],
+                vocabulary,
+                prompts,
+                batch_size=size,
+                seed=seed,
+                in_order=in_order,
+            )
+
+        return (
+            of("train", self.preset.prompts, self.seed, False),
+            of("validation", _AS_SPOKEN, _VALIDATION_SEED, True),
+        )
+
+    def run(
+        self, name: str, stage: Stage[Any], loop: LoopConfig, batches: tuple[Batches, Batches]
+    ) -> None:
+        _LOG.info("stage %s: %d steps", name, loop.num_steps)
+        self.results[name] = train(
+            stage,
+            batches[0],
+            self.folder / name,
+            dataclasses.replace(loop, seed=self.seed),
+            validation=batches[1],
+            setting={
+                "corpus": self.corpus.corpus_hash,
+                "preset": dataclasses.asdict(_without_loops(self.preset)),
+            },
+            cpu=self.cpu,
+        )
+        stage.cpu()
+
+    def about(self) -> dict[str, Any]:
+        """How the model was made: kept beside it."""
+        return {
+            "command": self.command,
+            "preset": self.preset.name,
+            "seed": self.seed,
+            "corpus": self.corpus.corpus_hash,
+            "recipe": self.corpus.manifest.recipe,
+            "stages": {
+                name: {"steps": result.step, "best_step": result.best_step, **result.metrics}
+                for name, result in self.results.items()
+            },
+            "gates": self.gates,
+        }
+
+    def _encoded(
+        self, vae: nn.Module, split: str
+    ) -> Float[Tensor, "people takes channels height width"]:
+        told = None if self._on_progress is None else partial(self._on_progress, f"encode {split}")
+        return encoded_people(
+            vae.eval(),
+            self.corpus,
+            self.names[split],
+            self.folder / "latents" / f"{split}.safetensors",
+            mirrored=self.preset.mirrored and split == "train",
+            made_with=_digest(vae, self.corpus.corpus_hash),
+            on_progress=told,
+        )
+
+    def _gate(self, vae: nn.Module) -> None:
+        """The first process measures; all of them stop if it is missed."""
+        path = self.folder / "gate_vae.json"
+        told = None if self._on_progress is None else partial(self._on_progress, "gate vae")
+        figures = measure_vae(vae, self.corpus, on_progress=told)
+        self.gates["vae"] = gate_document("vae", figures)
+        if is_first_process():
+            write_gate(path, self.gates["vae"])
+        check_gate("vae", figures)
+
+
+def _moments(latents: Tensor) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"]]:
+    """Mean and standard deviation of each channel, over all people and places."""
+    by_channel = latents.float().movedim(2, 0).flatten(1)
+    return by_channel.mean(dim=1), by_channel.std(dim=1)
+
+
+def _channels(values: Float[Tensor, " channels"]) -> Tensor:
+    return values.view(1, 1, -1, 1, 1)
+
+
+def _built(make: Callable[[], Any], seed: int) -> Any:
+    """An untrained network; the global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def _without_loops(preset: ImaginePreset) -> ImaginePreset:
+    """A later stage's length may change without touching the stages before it."""
+    loops = {f"{name}_loop": LoopConfig(num_steps=1) for name in STAGES}
+    return dataclasses.replace(preset, **loops)
+
+
+def _digest(vae: nn.Module, corpus_hash: str) -> str:
+    digest = hashlib.sha256(corpus_hash.encode())
+    for value in vae.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
