@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from imagineid_core.errors import InputError, WeightsError
 from imagineid_core.imagine.background import Inpaint, Matte, MatteOrElse, MeshMatte
@@ -118,7 +118,8 @@ class DiffusersHost:
         features: tuple[Tensor, ...] = ()
         if self.spatial is not None:
             assert mesh is not None
-            made = self.spatial(mesh, identity, previous)
+            latents = (mesh, identity, previous)
+            made = self.spatial(*(_as_weights(self.spatial, latent) for latent in latents))
             features = tuple(item.to(self._device, self._dtype) for item in made)
             self._check_features(features)
         shown = None
@@ -238,3 +239,11 @@ class DiffusersHost:
                 f"the spatial adapter gives maps of {given} channels but this UNet has {needed}. "
                 "Use the adapter trained for this model."
             )
+
+
+def _as_weights(adapter: SpatialAdapter, latent: Latent | None) -> Latent | None:
+    """In the precision and on the device of the adapter's own weights, if it has any."""
+    if latent is None or not isinstance(adapter, nn.Module):
+        return latent
+    weight = next(adapter.parameters(), None)
+    return latent if weight is None else latent.to(weight)

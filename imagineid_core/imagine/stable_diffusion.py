@@ -48,7 +48,7 @@ def load_stable_diffusion(
     """
     path = Path(path)
     if path.is_dir():
-        parts = _from_folder(path, dtype)
+        parts = _from_folder(path, dtype, vae_dtype or dtype)
         settings = path
     elif path.suffix.lower() == ".safetensors" and path.is_file():
         settings = _configs_of(path, configs)
@@ -64,7 +64,9 @@ def load_stable_diffusion(
     _check_kind(model, path)
     model.unet.to(device).eval().requires_grad_(False)
     model.text_encoder.to(device=device, dtype=dtype).eval().requires_grad_(False)
-    model.vae.to(device=device, dtype=vae_dtype or dtype).eval().requires_grad_(False)
+    if vae_dtype is not None and model.vae.dtype != vae_dtype:
+        model.vae.to(dtype=vae_dtype)
+    model.vae.to(device).eval().requires_grad_(False)
     return model
 
 
@@ -104,7 +106,7 @@ def load_controlnet(
     return net.to(device).eval().requires_grad_(False)
 
 
-def _from_folder(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+def _from_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> dict[str, Any]:
     from diffusers import AutoencoderKL, UNet2DConditionModel  # pyright: ignore[reportPrivateImportUsage]
     from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -120,14 +122,14 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
             "SD1.x and SD2.x. Give one of those."
         )
 
-    def model(kind: Any, name: str) -> Any:
+    def model(kind: Any, name: str, dtype: torch.dtype) -> Any:
         place = folder / name
         return _loaded(place, lambda: kind.from_pretrained(place, **_local(place, dtype)))
 
     text = folder / "text_encoder"
     return {
-        "unet": model(UNet2DConditionModel, "unet"),
-        "vae": model(AutoencoderKL, "vae"),
+        "unet": model(UNet2DConditionModel, "unet", dtype),
+        "vae": model(AutoencoderKL, "vae", vae_dtype),
         "text_encoder": _loaded(
             text, lambda: CLIPTextModel.from_pretrained(text, **_local(text, None))
         ),

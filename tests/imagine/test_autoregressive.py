@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from imagine.fake_host import CountingHost, mesh_pictures
 
 from imagineid_core.errors import InputError
 from imagineid_core.imagine.autoregressive import _groups, hide_mouth, imagine, shared_noise
@@ -19,6 +18,7 @@ from imagineid_core.imagine.config import (
 )
 from imagineid_core.imagine.host import Host
 from imagineid_core.imagine.resume import load_frame, save_frame
+from tests.imagine.fake_host import CountingHost, mesh_pictures
 
 CONFIG = ImagineConfig(seed=5, num_steps=3, meshes_ahead=2)
 OPTIONS = {

@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 from diffusers import ControlNetModel
-from imagine.tiny_diffusion import (
+
+from imagineid_core.errors import InputError, WeightsError
+from imagineid_core.imagine.autoregressive import imagine
+from imagineid_core.imagine.config import ImagineConfig
+from imagineid_core.imagine.diffusers_host import Control
+from imagineid_core.imagine.host import Denoising, Host
+from tests.imagine.tiny_diffusion import (
     TEXT_WIDTH,
     UNET,
     TinySpatial,
@@ -17,12 +23,6 @@ from imagine.tiny_diffusion import (
     tiny_host,
     tiny_model,
 )
-
-from imagineid_core.errors import InputError, WeightsError
-from imagineid_core.imagine.autoregressive import imagine
-from imagineid_core.imagine.config import ImagineConfig
-from imagineid_core.imagine.diffusers_host import Control
-from imagineid_core.imagine.host import Denoising, Host
 
 CONFIG = ImagineConfig(seed=3, num_steps=2, meshes_ahead=2)
 MESHES = mesh_pictures(4)

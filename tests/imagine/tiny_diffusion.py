@@ -6,9 +6,19 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from imagineid_core.checkpoint import save_checkpoint
+from imagineid_core.imagine import mask_blending, matting, spatial_condition, textual_inversion
 from imagineid_core.imagine.diffusers_host import DiffusersHost
 from imagineid_core.imagine.host import MeshPicture
+from imagineid_core.imagine.mini_suite import (
+    MiniSuiteConfig,
+    build_text_encoder,
+    build_unet,
+    build_vae,
+    save_suite,
+)
 from imagineid_core.imagine.stable_diffusion import StableDiffusion, scheduler_from
+from imagineid_core.imagine.tokenizer import vocabulary_of
 
 WIDTHS = (8, 8, 16, 16)
 TEXT_WIDTH = 12
@@ -38,6 +48,19 @@ VAE = {
     "up_block_types": ("UpDecoderBlock2D",) * 4,
     "sample_size": SIZE,
 }
+
+TINY_SUITE = MiniSuiteConfig(
+    size=64,
+    vae_channels=(4, 4, 8, 8),
+    vae_norm_groups=4,
+    text_width=12,
+    text_layers=1,
+    text_heads=2,
+    unet_channels=(8, 8, 16, 16),
+    unet_layers=1,
+    unet_heads=2,
+    unet_norm_groups=4,
+)
 
 
 def tiny_model(scheduler="DDIMScheduler", **settings):
@@ -126,3 +149,44 @@ def mesh_pictures(count, size=SIZE):
         colour = torch.rand(1, 3, size, size, generator=generator) * 2 - 1
         pictures.append(MeshPicture(colour=colour, mouth_mask=mouth))
     return pictures
+
+
+def save_tiny_suite(folder, identity_dim=6, emotion_dim=5):
+    """A diffusers folder with the three adapters and the matting net beside it, all random."""
+    words = vocabulary_of(["a", "face", "red", "hat"])
+    parts = {
+        "textual_inversion": (
+            textual_inversion.TextualInversionAdapter,
+            textual_inversion.TextualInversionConfig(
+                identity_dim=identity_dim,
+                emotion_dim=emotion_dim,
+                hidden_dim=7,
+                num_words=2,
+                text_dim=12,
+                prompt="a face",
+            ),
+        ),
+        "spatial_condition": (
+            spatial_condition.SpatialConditionAdapter,
+            spatial_condition.SpatialConditionConfig(channels=(8, 8, 16, 16), num_blocks=1),
+        ),
+        "mask_blending": (
+            mask_blending.MaskBlendingAdapter,
+            mask_blending.MaskBlendingConfig(channels=(4,)),
+        ),
+        "matting": (matting.MattingNet, matting.MattingConfig()),
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        save_suite(
+            folder,
+            vae=build_vae(TINY_SUITE),
+            text_encoder=build_text_encoder(TINY_SUITE, words),
+            unet=build_unet(TINY_SUITE),
+            vocabulary=words,
+            about={},
+        )
+        for name, (build, config) in parts.items():
+            save_checkpoint(
+                folder / f"{name}.safetensors", build(config), architecture=name, config=config
+            )
