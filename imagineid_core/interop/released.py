@@ -50,8 +50,11 @@ def read_part(path: str | Path, prefix: str) -> dict[str, Tensor]:
     return part
 
 
-def read_pickle(path: str | Path, *, key: str) -> dict[str, Tensor]:
-    """The state dict under `key` of a PyTorch file, which may hold nothing but data."""
+def read_pickle(path: str | Path, *, key: str | None) -> dict[str, Tensor]:
+    """The state dict under `key` of a PyTorch file, which may hold nothing but data.
+
+    Without a `key` the file is the state dict.
+    """
     path = _existing(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -65,11 +68,14 @@ def read_pickle(path: str | Path, *, key: str) -> dict[str, Tensor]:
             f"{path.name} is not a readable PyTorch file ({type(error).__name__}: {error}). "
             "It may be cut off or of another format; download it again."
         ) from error
-    state = content.get(key) if isinstance(content, Mapping) else None
+    state = content
+    if key is not None:
+        state = content.get(key) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         holds = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content)
+        wanted = "state dict" if key is None else f"'{key}'"
         raise WeightsError(
-            f"{path.name} has no '{key}' (it holds {str(holds)[:200]}). "
+            f"{path.name} has no {wanted} (it holds {str(holds)[:200]}). "
             "Give the released file of this part."
         )
     return {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
