@@ -41,9 +41,6 @@ GATES: dict[str, dict[str, Goal]] = {
         "hair_style": Goal(least=0.92, what="share with the hair style asked for"),
         "caption_gap": Goal(least=0.11, what="error of the noise that others' captions add"),
     },
-    "faces": {
-        "whole": Goal(least=0.90, what="share with two eyes, level and alike, and a whole mouth"),
-    },
 }
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from imagineid_core.checkpoint import write_whole
+from imagineid_core.errors import WeightsError
 from imagineid_core.imagine.tokenizer import (
     NUM_POSITIONS,
     ClipVocabulary,
@@ -178,6 +179,20 @@ def save_part(
     folder: str | PathLike[str], name: str, net: nn.Module, *, half_precision: bool = True
 ) -> None:
     """One network of a diffusers folder, in files of 12 MB at most."""
-    kept: Any = copy.deepcopy(net).to(memory_format=torch.contiguous_format)
+    kept: Any = copy.deepcopy(net)
     kept = kept.half() if half_precision else kept
     kept.save_pretrained(Path(folder) / name, max_shard_size=_LARGEST_FILE)
+
+
+def load_vae(folder: str | PathLike[str]) -> nn.Module:
+    """The autoencoder of a diffusers folder alone: it is judged before there is more."""
+    from diffusers import AutoencoderKL  # pyright: ignore[reportPrivateImportUsage]
+
+    place = Path(folder) / "vae"
+    if not (place / "config.json").is_file():
+        raise WeightsError(
+            f"{folder} has no vae/config.json. Give a folder as diffusers saves it, or the "
+            "'model' that a training writes."
+        )
+    net: Any = AutoencoderKL.from_pretrained(place, local_files_only=True)
+    return net.float().eval()

@@ -23,7 +23,8 @@ class CaptionReader(nn.Module):
     ) -> None:
         super().__init__()
         self.text_encoder, self._end = text_encoder, end
-        width = text_encoder.config.hidden_size  # type: ignore[union-attr]
+        encoder: Any = text_encoder
+        width = int(encoder.config.hidden_size)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(width, len(names)) for name, names in classes.items()}
         )

@@ -66,7 +66,7 @@ class PictureBatches:
             kinds, flips = np.ones(size), np.ones(size)
         rows = [
             self._row(
-                self._names[people[row]],
+                self._names[int(people[row])],
                 int(frames[row] * self._corpus.num_frames),
                 "mesh_frame" if kinds[row] < self.config.mesh_share else "portrait",
                 self.config.flips and bool(flips[row] < 0.5),

@@ -1,0 +1,94 @@
+"""`imagineid gate`: is a part of the mini suite good enough to build on? Exit code 2 if not."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from imagineid_core.cli.progress import stage_bars
+
+
+def add_commands(commands: Any) -> None:
+    gate = commands.add_parser("gate", help="measure a part of the mini suite against its goals")
+    what = gate.add_subparsers(required=True, metavar="WHAT")
+    vae = what.add_parser("vae", help="PSNR of portraits and mouths of people never seen")
+    captions = what.add_parser("captions", help="do samples show what their captions say?")
+    for one, run in ((vae, run_vae), (captions, run_captions)):
+        one.add_argument("--model", required=True, metavar="DIR", help="a diffusers folder")
+        one.add_argument("--corpus", required=True, metavar="DIR", help="a people corpus")
+        one.add_argument("--out", required=True, metavar="FILE", help="figures as JSON")
+        one.set_defaults(run=run)
+    vae.add_argument("--people", type=int, default=200, help="people of 'test' (200)")
+    captions.add_argument("--samples", type=int, default=64, help="captions of 'test' (64)")
+    captions.add_argument("--steps", type=int, default=20, help="steps of the sampler (20)")
+    captions.add_argument("--guidance", type=float, default=2.0, help="guidance scale (2)")
+    captions.add_argument("--seed", type=int, default=0)
+    captions.add_argument("--sheet", metavar="FILE", help="write a picture of the samples")
+
+
+def run_vae(options: argparse.Namespace) -> None:
+    from imagineid_core.corpus.people import open_people_corpus
+    from imagineid_core.evaluation.vae_gate import measure_vae
+    from imagineid_core.imagine.mini_suite import load_vae
+
+    with stage_bars() as bars:
+        figures = measure_vae(
+            load_vae(options.model),
+            open_people_corpus(options.corpus),
+            num_people=options.people,
+            on_progress=lambda done, total: bars.steps("people", done, total),
+        )
+    _tell("vae", figures, options.out)
+
+
+def run_captions(options: argparse.Namespace) -> None:
+    from imagineid_core.corpus.people import open_people_corpus
+    from imagineid_core.evaluation.caption_gate import measure_captions
+    from imagineid_core.evaluation.caption_probe import CaptionProbeConfig, train_caption_probe
+    from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
+    from imagineid_core.imagine.tokenizer import read_vocabulary
+    from imagineid_core.video.picture import save_picture
+
+    corpus = open_people_corpus(options.corpus)
+    with stage_bars() as bars:
+        probe = train_caption_probe(
+            corpus,
+            CaptionProbeConfig(seed=options.seed),
+            on_progress=lambda done, total: bars.steps("probe", done, total),
+        )
+        figures, images = measure_captions(
+            load_stable_diffusion(options.model),
+            read_vocabulary(Path(options.model) / "tokenizer"),
+            probe,
+            corpus,
+            num_samples=options.samples,
+            num_steps=options.steps,
+            guidance=options.guidance,
+            seed=options.seed,
+            on_progress=lambda done, total: bars.steps("sample", done, total),
+        )
+    if options.sheet:
+        save_picture(_sheet(images), options.sheet)
+    _tell("captions", figures, options.out)
+
+
+def _tell(gate: str, figures: dict[str, float], out: str) -> None:
+    """Every figure on stdout and in the file; then an error if the gate is missed."""
+    from imagineid_core.evaluation.gates import GATES, check_gate, gate_document, write_gate
+
+    write_gate(Path(out), gate_document(gate, figures))
+    for name, value in figures.items():
+        goal = GATES[gate].get(name)
+        told = (
+            "" if goal is None else f">= {goal.least:g} {'met' if goal.is_met(value) else 'missed'}"
+        )
+        print(f"{name:24} {value:8.3f}  {told}")
+    check_gate(gate, figures)
+
+
+def _sheet(images: Any) -> Any:
+    """Rows of eight."""
+    import torch
+
+    blank = torch.full_like(images[:1], -1.0).expand(-len(images) % 8, -1, -1, -1)
+    rows = torch.cat([images, blank]).split(8)
+    return torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
