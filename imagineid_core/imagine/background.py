@@ -18,7 +18,7 @@ from imagineid_core.errors import InputError
 _EMPTY = 0.005  # share of the picture; a face that is smaller is of no use to anybody
 _FULL = 0.995
 _HOLE = 0.05  # a pixel with this much person in it has the person's colour
-_HAIR = 0.16  # in head widths, round the head
+_HAIR = 0.22  # in head widths, round the head
 _HALF_WIDTH = 0.58  # of hair below the ears
 _CHIN = 1.35  # below the top of the head
 _SHOULDERS = 1.05  # to each side, at the most
