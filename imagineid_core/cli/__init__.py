@@ -9,7 +9,17 @@ import sys
 from collections.abc import Sequence
 
 from imagineid_core import __version__
-from imagineid_core.cli import assets, bench, corpus, evaluate, face, listen, sound, train
+from imagineid_core.cli import (
+    assets,
+    bench,
+    corpus,
+    evaluate,
+    face,
+    imagine,
+    listen,
+    sound,
+    train,
+)
 from imagineid_core.errors import InputError, MissingPackageError, WeightsError
 
 _USER_ERROR, _INTERRUPTED = 2, 130
@@ -45,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sound.add_commands(commands)
     listen.add_commands(commands)
+    imagine.add_commands(commands)
     face.add_commands(commands)
     corpus.add_commands(commands)
     train.add_commands(commands)

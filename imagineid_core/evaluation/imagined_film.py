@@ -1,0 +1,118 @@
+"""A performance as the person imagined from it, to a film with sound as frames are made (Alg. 1).
+
+Memory does not grow with length. Knows nothing about which host makes the frames.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import overload
+
+from imagineid_core.errors import InputError
+from imagineid_core.face.mesh import mesh_from
+from imagineid_core.imagine.autoregressive import OnStep, imagine
+from imagineid_core.imagine.config import ImagineConfig
+from imagineid_core.imagine.host import Host, Image, MeshPicture
+from imagineid_core.imagine.resume import ImaginedFrame
+from imagineid_core.pipeline import coefficients_from
+from imagineid_core.render.camera import d3dfr_camera
+from imagineid_core.render.mesh_frame import render_mesh_frame
+from imagineid_core.values import SAMPLE_RATE, FaceBasis, Performance, Speech
+from imagineid_core.video.open_writer import open_writer
+
+CONTROLS = ("colour", "untextured", "normals", "depth")
+
+
+class MeshPictures(Sequence[MeshPicture]):
+    """The meshes of a performance, rendered when asked for; none is kept."""
+
+    def __init__(
+        self, performance: Performance, basis: FaceBasis, *, size: int, control: str | None = None
+    ) -> None:
+        if control is not None and control not in CONTROLS:
+            raise InputError(
+                f"control is '{control}'. A mesh can be shown as {', '.join(CONTROLS)}."
+            )
+        self.performance, self.basis, self.control = performance, basis, control
+        self._camera = d3dfr_camera(size)
+
+    def __len__(self) -> int:
+        return len(self.performance.expression)
+
+    @overload
+    def __getitem__(self, index: int) -> MeshPicture: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[MeshPicture]: ...
+    def __getitem__(self, index: int | slice) -> MeshPicture | Sequence[MeshPicture]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)  # ends iteration
+        first = index % len(self)
+        coefficients = coefficients_from(self.performance, self.basis, slice(first, first + 1))
+        frame = render_mesh_frame(mesh_from(coefficients, self.basis), self._camera, antialias=True)
+        return MeshPicture(
+            colour=frame.colour,
+            mouth_mask=frame.dilated_mouth_mask,
+            head_mask=frame.mesh_mask,
+            control=None if self.control is None else getattr(frame, self.control),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """What was made: the last frame, to go on from, and how many this film holds."""
+
+    last: ImaginedFrame | None
+    num_frames: int
+    is_whole: bool
+
+
+def film_imagined(
+    meshes: Sequence[MeshPicture],
+    speech: Speech,
+    host: Host,
+    config: ImagineConfig,
+    path: str | PathLike[str],
+    *,
+    image: Image | None = None,
+    resume: ImaginedFrame | None = None,
+    overwrite: bool = False,
+    on_step: OnStep | None = None,
+    interrupted: Callable[[], bool] | None = None,
+    on_frame: Callable[[ImaginedFrame], None] | None = None,
+) -> Film:
+    """Write every frame as it is made, with the voice; cut short, it plays to where it got.
+
+    A film that goes on from `resume` holds the frames behind that one, and their sound.
+    """
+    first = 0 if resume is None else resume.index + 1
+    if first >= len(meshes):
+        raise InputError(
+            f"frame {first} would be the next but the clip ends at frame {len(meshes) - 1}. "
+            "It is whole; there is nothing to go on with."
+        )
+    heard_from = round(first / speech.fps * SAMPLE_RATE)
+    last = resume
+    with open_writer(
+        path,
+        fps=speech.fps,
+        sound=speech.waveform[None, heard_from:],
+        sample_rate=SAMPLE_RATE,
+        overwrite=overwrite,
+    ) as writer:
+        for done in imagine(
+            host,
+            meshes,
+            config,
+            image=image,
+            resume=resume,
+            on_step=on_step,
+            interrupted=interrupted,
+        ):
+            writer.write(done.frame[0])
+            last = done
+            if on_frame is not None:
+                on_frame(done)
+    num_frames = 0 if last is None else last.index + 1 - first
+    return Film(last=last, num_frames=num_frames, is_whole=first + num_frames == len(meshes))
