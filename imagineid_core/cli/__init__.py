@@ -15,6 +15,7 @@ from imagineid_core.cli import (
     corpus,
     evaluate,
     face,
+    gate,
     imagine,
     listen,
     sound,
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     corpus.add_commands(commands)
     train.add_commands(commands)
     evaluate.add_commands(commands)
+    gate.add_commands(commands)
     assets.add_commands(commands)
     bench.add_commands(commands)
     return parser

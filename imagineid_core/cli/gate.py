@@ -30,10 +30,11 @@ def run_vae(options: argparse.Namespace) -> None:
     from imagineid_core.evaluation.vae_gate import measure_vae
     from imagineid_core.imagine.mini_suite import load_vae
 
+    corpus = open_people_corpus(options.corpus)
     with stage_bars() as bars:
         figures = measure_vae(
             load_vae(options.model),
-            open_people_corpus(options.corpus),
+            corpus,
             num_people=options.people,
             on_progress=lambda done, total: bars.steps("people", done, total),
         )
