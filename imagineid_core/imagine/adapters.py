@@ -45,8 +45,11 @@ class Adapters:
     @property
     def missing(self) -> tuple[str, ...]:
         """The paper's adapters that are not there."""
-        paper = {"textual inversion": self.textual, "spatial condition": self.spatial}
-        paper["mask blending"] = self.blending
+        paper: dict[str, nn.Module | None] = {
+            "textual inversion": self.textual,
+            "spatial condition": self.spatial,
+            "mask blending": self.blending,
+        }
         return tuple(name for name, part in paper.items() if part is None)
 
 
