@@ -28,12 +28,14 @@ Values = dict[str, float | None]
 Progress = Callable[[str, int, int], None]
 _MOST_FRAMES = 4000  # that a probe of phonemes is fitted on
 
-# Features of a whole clip, means over its frames where they have any; and the same of each frame.
+# Features of a whole clip, means over its frames where they have any, and how much l-bar moves (a
+# mean can be free of a factor that still shows there); and the same of each frame.
 CLIP_FEATURES: dict[str, Callable[[HeardClip], Tensor]] = {
     "mel": lambda one: one.mel.mean(dim=0),
     "alpha-hat": lambda one: one.heard.identity.shape[0],
     "theta_id": lambda one: one.heard.identity.semantics[0],
     "l-bar": lambda one: one.heard.content.linguistic[0].mean(dim=0),
+    "l-bar spread": lambda one: one.heard.content.linguistic[0].std(dim=0, unbiased=False),
     "l-hat": lambda one: one.heard.content.lip_expression[0].mean(dim=0),
     "theta_e": lambda one: one.heard.emotion.style[0].mean(dim=0),
     "beta-hat": lambda one: one.heard.emotion.expression[0].mean(dim=0),
@@ -171,6 +173,7 @@ def disentanglement(table: FactorTable) -> Values:
     return {
         "emotion_from_style": table.at("emotion", "theta_e"),
         "emotion_from_content": table.at("emotion", "l-bar"),
+        "emotion_from_content_spread": table.at("emotion", "l-bar spread"),
         "speaker_from_style": style,
         "speaker_from_identity": identity,
         "speaker_chance": chance,

@@ -120,6 +120,12 @@ METRICS: Mapping[str, Metric] = {
         goal=0.70,
     ),
     # Not asked for by name; what one wants to know beside them.
+    "emotion_from_content_spread": Metric(
+        meaning="emotion read off how much l-bar moves (its standard deviation over the clip), "
+        "which a mean without emotion may still tell",
+        unit=_SHARE,
+        better="lower",
+    ),
     "mouth_correlation_content": Metric(
         meaning="lip gap of l-hat against the lip gap of l", unit=_R, better="higher"
     ),

@@ -16,7 +16,7 @@ from torch import nn
 from imagineid_core.checkpoint import load_checkpoint, save_checkpoint
 from imagineid_core.errors import WeightsError
 from imagineid_core.listen import content, emotion, identity
-from imagineid_core.listen.content import ContentNet
+from imagineid_core.listen.content import ContentConfig, ContentNet
 from imagineid_core.listen.emotion import EmotionNet
 from imagineid_core.listen.identity import IdentityNet
 from imagineid_core.listen.progressive import (
@@ -87,13 +87,13 @@ def listen(
     return Heard(identity=who, content=what, emotion=how)
 
 
-def build_pad(config: ListenConfig, *, seed: int) -> Pad:
+def build_pad(config: ListenConfig, *, seed: int, erases_style: bool = False) -> Pad:
     """Untrained networks; the global random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Pad(
             identity=IdentityNet(config).eval(),
-            content=ContentNet(config).eval(),
+            content=ContentNet(ContentConfig(**vars(config), erases_style=erases_style)).eval(),
             emotion=EmotionNet(config).eval(),
         )
 
@@ -123,7 +123,7 @@ def load_pad(folder: str | PathLike[str]) -> Pad:
         )
     pad = Pad(
         identity=_load_stage(folder, "identity", IdentityNet),
-        content=_load_stage(folder, "content", ContentNet),
+        content=_load_stage(folder, "content", ContentNet, ContentConfig),
         emotion=_load_stage(folder, "emotion", EmotionNet),
     )
     _check_sizes(folder, pad)
@@ -134,12 +134,17 @@ def stage_file(folder: str | PathLike[str], stage: str) -> Path:
     return Path(folder) / f"{ARCHITECTURES[stage]}.safetensors"
 
 
-def _load_stage(folder: str | PathLike[str], stage: str, net: Callable[[ListenConfig], Net]) -> Net:
+def _load_stage(
+    folder: str | PathLike[str],
+    stage: str,
+    net: Callable[[ListenConfig], Net],
+    config_class: type[ListenConfig] = ListenConfig,
+) -> Net:
     return load_checkpoint(
         stage_file(folder, stage),
         net,
         architecture=ARCHITECTURES[stage],
-        config_class=ListenConfig,
+        config_class=config_class,
     )
 
 

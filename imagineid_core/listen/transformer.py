@@ -28,7 +28,7 @@ class ListenConfig:
     dropout: float = 0.1  # in training only
 
     def __post_init__(self) -> None:
-        smallest = min(v for name, v in vars(self).items() if name != "dropout")
+        smallest = min(value for value in vars(self).values() if type(value) is int)
         if smallest < 1 or self.width % self.num_heads or not 0 <= self.dropout < 1:
             raise InputError(
                 f"{self} is no network. Sizes must be at least 1, width a multiple of num_heads, "

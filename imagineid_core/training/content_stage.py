@@ -2,8 +2,7 @@
 
     L = 0.01 ||l - beta||_2 + L_lip, L_lip = -log P(X | V) of a lip reader on the rendered lips
 
-What l-bar tells of the style may be fought (`style_leak`, not the paper's). Identity is frozen, and
-so is the lip reader. Knows nothing about theta_e.
+Identity is frozen, and so is the lip reader. Knows nothing about emotion.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from imagineid_core.training.lip_reader import LipReader, agreement_loss, text_l
 from imagineid_core.training.losses import distance
 from imagineid_core.training.mouth_picture import Look, MouthCamera, random_look
 from imagineid_core.training.stage import Stage
-from imagineid_core.training.style_leak import StyleLeak
 from imagineid_core.values import FaceBasis
 
 
@@ -29,7 +27,6 @@ class ContentLossConfig:
     target: str = "expression"  # the paper's beta; "lip_expression" where a corpus knows l itself
     lip_reading: float = 1.0  # 0 leaves the lip reader out
     num_read: int | None = None  # windows of each batch that are drawn and read; None: all
-    style_leak: float = 0.0  # the paper has none
 
 
 class ContentStage(Stage[ContentNet]):
@@ -47,7 +44,6 @@ class ContentStage(Stage[ContentNet]):
         *,
         reader: LipReader | None = None,
         basis: FaceBasis | None = None,
-        num_styles: int = 0,
     ) -> None:
         super().__init__(net)
         self.loss = loss
@@ -57,16 +53,12 @@ class ContentStage(Stage[ContentNet]):
             assert basis is not None
             self.hold("reader", reader)
             self.hold("camera", MouthCamera(basis))
-        if loss.style_leak:
-            assert num_styles > 1
-            self.style_leak = StyleLeak(net.config.width, num_styles)
 
     def forward(self, batch: WindowBatch) -> dict[str, Tensor]:
         assert batch.expression is not None
         with torch.no_grad():
             shape = self.identity(batch.windows).shape
-        heard = self.learned(batch.windows, shape)
-        lips = heard.lip_expression
+        lips = self.learned(batch.windows, shape).lip_expression
         truth = getattr(batch, self.loss.target)
         assert truth is not None
         regularisation = distance(truth, lips)
@@ -78,10 +70,6 @@ class ContentStage(Stage[ContentNet]):
             reading = self._reading_loss(batch, shape, lips)
             terms["lip_reading"] = reading
             terms["loss"] = terms["loss"] + self.loss.lip_reading * reading
-        if self.loss.style_leak:
-            assert batch.style is not None
-            terms["style_leak"] = self.style_leak(heard.linguistic.mean(dim=1), batch.style)
-            terms["loss"] = terms["loss"] + self.loss.style_leak * terms["style_leak"]
         return terms
 
     def _reading_loss(

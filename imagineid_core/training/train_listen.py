@@ -51,6 +51,7 @@ from imagineid_core.training.recordings import (
     symbols_of,
 )
 from imagineid_core.training.stage import Stage
+from imagineid_core.training.style_erasure import erase_style
 from imagineid_core.values import FaceBasis
 
 # What of a preset decides a stage beside its loop and the networks before it: the rest may change
@@ -101,7 +102,7 @@ def train_listen(
         corpus, Path(folder), preset, basis or load_face(), seed, command, cpu, on_progress
     )
     reader = _reader(work, expert) if preset.content_loss.lip_reading else None
-    pad = build_pad(preset.net, seed=seed)
+    pad = build_pad(preset.net, seed=seed, erases_style=preset.erases_style)
     work.run(
         "identity",
         IdentityStage(pad.identity, preset.identity_contrast),
@@ -115,26 +116,21 @@ def train_listen(
     )
     symbols = () if reader is None or reader.symbols is None else reader.symbols
     spoken = ("phonemes",) if symbols else ()
-    styled = ("style",) if preset.content_loss.style_leak else ()
     work.run(
         "content",
         ContentStage(
-            pad.content,
-            pad.identity,
-            preset.content_loss,
-            reader=reader,
-            basis=work.basis,
-            num_styles=len(work.styles),
+            pad.content, pad.identity, preset.content_loss, reader=reader, basis=work.basis
         ),
         preset.content_loop,
         work.windows(
             "content",
             preset.content_batch,
-            needs=("expression", *work.if_known("lip_expression"), *spoken, *styled),
+            needs=("expression", *work.if_known("lip_expression"), *spoken),
             symbols=symbols,
-            styles=work.styles,
         ),
     )
+    if preset.erases_style and work.styles:
+        erase_style(pad.content, work.recordings)
     work.run(
         "emotion",
         EmotionStage(
