@@ -117,9 +117,11 @@ class DiffusersHost:
     ) -> Conditions:
         features: tuple[Tensor, ...] = ()
         if self.spatial is not None:
-            assert mesh is not None
-            latents = (mesh, identity, previous)
-            made = self.spatial(*(_as_weights(self.spatial, latent) for latent in latents))
+            drawn, *others = (
+                _as_weights(self.spatial, latent) for latent in (mesh, identity, previous)
+            )
+            assert drawn is not None
+            made = self.spatial(drawn, *others)
             features = tuple(item.to(self._device, self._dtype) for item in made)
             self._check_features(features)
         shown = None
