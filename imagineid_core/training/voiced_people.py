@@ -1,0 +1,132 @@
+"""Voices with faces: a portrait for each clip of talkers, and what PAD hears in it (Sec. 3.2, TIA).
+
+The face has the speaker's shape alpha and the clip's expression at some moment; hair, clothes, skin
+and background are drawn anew for every clip, since no voice tells them. Knows nothing about words
+or diffusion.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from imagineid_core.audio.features import mel_windows
+from imagineid_core.checkpoint import read_tensors, write_whole
+from imagineid_core.corpus.clip import Clip, Corpus
+from imagineid_core.corpus.portrait import (
+    PortraitAttributes,
+    coefficients_of,
+    draw_person,
+    portrait_pose,
+    render_portrait,
+)
+from imagineid_core.errors import InputError
+from imagineid_core.listen.pad import Pad, listen
+from imagineid_core.training.condition_latents import scaled_latents
+from imagineid_core.training.processes import is_first_process
+
+Progress = Callable[[int, int], None]
+_TURN = (0.05, 0.12, 0.04)  # rad, standard deviations of pitch, yaw, roll
+_EARLIEST = 0.3  # of a clip: before, its emotion has not risen
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoicedPeople:
+    """One row a portrait; `clip` is the row of what was heard."""
+
+    latents: Float[Tensor, "portraits channels rows columns"]
+    looks: Int[Tensor, " portraits"]  # seeds of the attributes
+    clip: Int[Tensor, " portraits"]
+    semantics: Float[Tensor, "clips identity"]  # theta_id
+    style: Float[Tensor, "clips emotion"]  # theta_e
+
+    def attributes(self, portrait: int) -> PortraitAttributes:
+        return draw_person(int(self.looks[portrait])).attributes
+
+
+def voiced_people(
+    vae: nn.Module,
+    pad: Pad,
+    corpus: Corpus,
+    names: Sequence[str],
+    path: Path,
+    *,
+    size: int,
+    takes: int,
+    seed: int,
+    made_with: str,
+    on_progress: Progress | None = None,
+) -> VoicedPeople:
+    """`takes` portraits a clip, kept in `path`; read from there if it was `made_with` the same."""
+    from safetensors.torch import save
+
+    told = hashlib.sha256(repr((made_with, tuple(names), size, takes, seed)).encode()).hexdigest()
+    if path.is_file():
+        metadata, tensors = read_tensors(path)
+        if metadata.get("made_with") == told:
+            return VoicedPeople(**tensors)
+    if not names:
+        raise InputError("there are no clips to pair with portraits. Give a talker corpus.")
+    latents, looks, semantics, style = [], [], [], []
+    for number, name in enumerate(names):
+        clip = corpus.load(name)
+        who, how = heard_in(pad, clip)
+        semantics.append(who)
+        style.append(how)
+        for take in range(takes):
+            draw = np.random.default_rng([seed, number, take, 81])
+            look = int(draw.integers(2**31))
+            image = portrait_of(clip, look, size, draw)
+            latents.append(scaled_latents(vae, image)[0].half())
+            looks.append(look)
+        if on_progress is not None:
+            on_progress(number + 1, len(names))
+    made = VoicedPeople(
+        latents=torch.stack(latents),
+        looks=torch.tensor(looks),
+        clip=torch.arange(len(names)).repeat_interleave(takes),
+        semantics=torch.stack(semantics),
+        style=torch.stack(style),
+    )
+    if is_first_process():
+        fields = {one.name: getattr(made, one.name) for one in dataclasses.fields(made)}
+        write_whole(path, save(fields, metadata={"made_with": told}))
+    return made
+
+
+@torch.no_grad()
+def heard_in(pad: Pad, clip: Clip) -> tuple[Float[Tensor, " identity"], Float[Tensor, " emotion"]]:
+    """theta_id and theta_e, as a clip that is imagined gets them."""
+    heard = listen(pad, mel_windows(clip.speech))
+    return heard.identity.semantics[0], heard.emotion.style[0].mean(dim=0)
+
+
+def portrait_of(
+    clip: Clip, look: int, size: int, draw: np.random.Generator
+) -> Float[Tensor, "1 3 height width"]:
+    """Someone who looks as `look` says, with the speaker's shape and a moment of the clip."""
+    if clip.shape is None or clip.expression is None:
+        raise InputError(
+            f"clip '{clip.name}' knows no shape or no expression, so no face goes with its voice. "
+            "Give a talker corpus of ours, or another that knows both."
+        )
+    person = draw_person(look)
+    if clip.shape.shape != person.shape.shape:
+        raise InputError(
+            f"clip '{clip.name}' has a shape of {len(clip.shape)} numbers but portraits are drawn "
+            f"from {len(person.shape)}: those of the open face. Give a corpus of that face."
+        )
+    frame = int(draw.integers(int(_EARLIEST * len(clip.expression)), len(clip.expression)))
+    turn = (np.clip(draw.standard_normal(3), -2, 2) * _TURN).tolist()
+    coefficients = coefficients_of(
+        dataclasses.replace(person, shape=clip.shape.float()),
+        clip.expression[frame : frame + 1].float(),
+        portrait_pose(*turn),
+    )
+    return render_portrait(person.attributes, coefficients, size).image
