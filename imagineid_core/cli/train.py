@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli.progress import StageBars, stage_bars
+from imagineid_core.cli.train_adapters import add_adapters
 from imagineid_core.cli.train_imagine import add_imagine
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def add_commands(commands: Any) -> None:
     listen.add_argument("--cpu", action="store_true", help="leave the GPU alone")
     listen.set_defaults(run=run_listen)
     add_imagine(what)
+    add_adapters(what)
 
 
 def run_listen(options: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from imagineid_core.corpus.clip import Clip, Corpus
 from imagineid_core.corpus.portrait import (
     PortraitAttributes,
     coefficients_of,
+    draw_attributes,
     draw_person,
     portrait_pose,
     render_portrait,
@@ -47,7 +48,7 @@ class VoicedPeople:
     style: Float[Tensor, "clips emotion"]  # theta_e
 
     def attributes(self, portrait: int) -> PortraitAttributes:
-        return draw_person(int(self.looks[portrait])).attributes
+        return draw_attributes(int(self.looks[portrait]))
 
 
 def voiced_people(
