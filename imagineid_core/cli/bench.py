@@ -15,7 +15,10 @@ def add_commands(commands: Any) -> None:
     pad.set_defaults(run=run_pad)
     render = what.add_parser("render", help="speed of the rasteriser, one thread")
     render.set_defaults(run=run_render)
-    for parser in (pad, render):
+    count = what.add_parser("count", help="calls and operations of a coherent frame")
+    count.add_argument("--steps", type=int, default=50, help="denoising steps (50, the paper's)")
+    count.set_defaults(run=run_count)
+    for parser in (pad, render, count):
         parser.add_argument("--json", action="store_true", help="one JSON object on one line")
 
 
@@ -31,6 +34,12 @@ def run_render(options: argparse.Namespace) -> None:
     from imagineid_core.bench.render import bench_render
 
     _tell(bench_render(), options.json)
+
+
+def run_count(options: argparse.Namespace) -> None:
+    from imagineid_core.bench.count import bench_count
+
+    _tell(bench_count(options.steps), options.json)
 
 
 def _tell(result: dict[str, Any], as_json: bool) -> None:
