@@ -12,7 +12,7 @@ from imagineid_core.pipeline import coefficients_from
 from imagineid_core.render.camera import d3dfr_camera
 from imagineid_core.render.mesh_frame import MeshFrame, render_mesh_frame
 from imagineid_core.values import SAMPLE_RATE, FaceBasis, Performance, Speech
-from imagineid_core.video.writer import VideoWriter
+from imagineid_core.video.open_writer import open_writer
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 _FRAMES_AT_ONCE = 1  # at 256 pixels 0.09 s a frame on one core; 16 together leave its cache: 0.24 s
@@ -28,11 +28,11 @@ def film_performance(
     overwrite: bool = False,
     on_progress: Progress | None = None,
 ) -> None:
-    """Write an MP4 of the mesh, with the speech as its sound. Cut short, it plays to where it got.
+    """Write a film of the mesh, with the speech as its sound. Cut short, it plays to where it got.
 
-    `size` is in pixels a side, even.
+    `path` as for `open_writer`; `size` is in pixels a side, even for MP4.
     """
-    with VideoWriter(
+    with open_writer(
         path,
         fps=performance.motion.fps,
         sound=None if speech is None else speech.waveform[None],

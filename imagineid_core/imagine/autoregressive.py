@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from imagineid_core.errors import InputError
-from imagineid_core.imagine.background import dilate
+from imagineid_core.imagine.background import dilate, leaves_background, shows_nobody
 from imagineid_core.imagine.config import ImagineConfig, step_seed
 from imagineid_core.imagine.host import (
     Denoising,
@@ -33,8 +33,6 @@ from imagineid_core.imagine.host import (
 from imagineid_core.imagine.resume import ImaginedFrame, check_resumable
 
 _LOG = logging.getLogger(__name__)
-_EMPTY = 0.005  # of the picture; less than a face of 36 pixels in 512
-_FULL = 0.99  # nothing is left to fill the rest from
 OnStep = Callable[[int, int, int], None]  # frame, steps done, steps in all; may raise
 
 
@@ -201,12 +199,12 @@ def _prepare(host: Host, done: ImaginedFrame, config: ImagineConfig) -> _Clip:
     if host.blends:
         matte = host.matte(first_frame, done.first_head_mask)
         mask = dilate(matte.float(), config.matte_dilation)
-        if float(mask.mean()) < _EMPTY:
+        if shows_nobody(mask):
             raise InputError(
                 f"the matte of the first frame covers {float(mask.mean()):.1%} of it: no person "
                 "was found. Take another seed or prompt, or leave out mask blending."
             )
-        if float((mask > 0).float().mean()) < _FULL:
+        if leaves_background(mask):
             plate = host.background(host.inpaint(first_frame, mask))
         else:
             _LOG.warning(
@@ -241,7 +239,7 @@ def _person_mask(host: Host, before: ImaginedFrame, clip: _Clip, config: Imagine
     if before.index == 0:
         return clip.first_mask
     mask = dilate(host.matte(before.frame, before.head_mask).float(), config.matte_dilation)
-    if float(mask.mean()) >= _EMPTY:
+    if not shows_nobody(mask):
         return mask
     _LOG.warning("no person found in frame %d; the mask of the one before is used", before.index)
     assert before.person_mask is not None

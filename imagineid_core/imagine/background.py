@@ -92,6 +92,16 @@ class MatteOrElse:
         return self.otherwise(images)
 
 
+def shows_nobody(mask: Float[Tensor, "1 1 height width"]) -> bool:
+    """Less of the picture than a face that is of use to anybody."""
+    return float(mask.float().mean()) < _EMPTY
+
+
+def leaves_background(mask: Float[Tensor, "1 1 height width"]) -> bool:
+    """Beside what is to be made up there is something to make it up from."""
+    return float((mask > _HOLE).float().mean()) <= _FULL
+
+
 def matte_problem(matte: Float[Tensor, "batch 1 height width"]) -> str | None:
     """What makes the matte useless, in one sentence; None for a good one."""
     if not bool(torch.isfinite(matte).all()):

@@ -13,7 +13,9 @@ from imagineid_core.imagine.background import (
     MeshMatte,
     dilate,
     hole_of,
+    leaves_background,
     matte_problem,
+    shows_nobody,
 )
 from imagineid_core.imagine.matting import (
     ARCHITECTURE,
@@ -132,6 +134,17 @@ def test_empty_and_full_mattes_are_told_with_their_share():
     assert "picture 1 finds nobody: 0.00%" in str(matte_problem(torch.cat([half, 0 * half])))
     assert "picture 0 finds no background: 100.00%" in str(matte_problem(0 * half + 1))
     assert "NaN" in str(matte_problem(half / 0))
+
+
+def test_a_mask_is_judged_by_its_weight_and_by_what_it_leaves():
+    half = disc(64, 0.3)
+    assert not shows_nobody(half)
+    assert shows_nobody(half * 0.01)
+    faint = torch.full((1, 1, 64, 64), 0.06)  # nobody whole, and yet nothing to fill from
+    assert matte_problem(faint) is None
+    assert not leaves_background(faint)
+    assert leaves_background(half)
+    assert leaves_background(faint * 0.5)
 
 
 def test_the_other_matte_is_asked_only_where_the_first_fails(caplog):
