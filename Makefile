@@ -7,6 +7,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test check format golden clean
 
 demo: $(READY)
+	$(BIN)/python -m imagineid_core.cli listen samples/hello.wav --out out/demo/voice --overwrite
 	$(BIN)/python -m imagineid_core.cli inspect samples/hello.wav --picture out/demo/sound.png
 	$(BIN)/python -m imagineid_core.cli face sheet --seed 0 --out out/demo/heads.png
 	$(BIN)/python -m imagineid_core.cli face sheet --of portraits --seed 0 --out out/demo/people.png

@@ -153,6 +153,10 @@ def config_from_json(text: str, config_class: type[Config]) -> Config:
     values = json.loads(text)
     if not isinstance(values, dict):
         raise ValueError(f"{text[:60]} is not an object")
+    return _config_from(values, config_class)
+
+
+def _config_from(values: Mapping[str, Any], config_class: type[Config]) -> Config:
     hints = typing.get_type_hints(config_class)
     if unknown := sorted(set(values) - set(hints)):
         raise ValueError(f"unknown fields {', '.join(unknown)}")
@@ -181,6 +185,8 @@ def _restored(value: Any, hint: Any) -> Any:
     if isinstance(value, list) and _is_tuple(hint):
         inner = typing.get_args(hint)[0] if typing.get_args(hint) else None
         return tuple(_restored(item, inner) for item in value)
+    if isinstance(value, dict) and dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _config_from(value, hint)
     return value
 
 

@@ -14,7 +14,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; background: #fbfaf7
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; } td, th { padding: .25rem .8rem .25rem 0; text-align: left;
        border-bottom: 1px solid #d8d2c4; vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .met { color: #2f7f79; } .missed { color: #b4552d; font-weight: 600; }
 img { max-width: 100%; border: 1px solid #d8d2c4; } code { font-size: .92em; }
 """

@@ -31,7 +31,7 @@ class Matte(Protocol):
     """G_MOD: how much of each pixel is the person, in [0, 1]. Images are RGB in [-1, 1]."""
 
     def __call__(
-        self, images: Float[Tensor, "batch 3 height width"]
+        self, images: Float[Tensor, "batch 3 height width"], /
     ) -> Float[Tensor, "batch 1 height width"]: ...
 
 

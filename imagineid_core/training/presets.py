@@ -95,7 +95,7 @@ def mini() -> ListenPreset:
         lip_reader_loop=dataclasses.replace(short, num_steps=1_500, learning_rate=5e-3),
         identity_loop=loop,
         content_loop=dataclasses.replace(loop, learning_rate=4e-3),
-        emotion_loop=dataclasses.replace(loop, learning_rate=4e-3),
+        emotion_loop=dataclasses.replace(loop, num_steps=1_000, learning_rate=4e-3),
         head_motion_loop=dataclasses.replace(short, optimizer="adamw"),
         net=ListenConfig(width=128, hidden_width=512, num_layers=2, num_heads=4, dropout=0.0),
         lip_reader=LipReaderConfig(symbols=(), channels=(8, 16, 32, 48), width=96),
@@ -114,10 +114,10 @@ def mini() -> ListenPreset:
         identity_contrast=sharp,
         # So small a lip reader is easier to fool than to please, and this corpus knows l (log.md).
         content_loss=ContentLossConfig(
-            regularisation=1.0, target="lip_expression", lip_reading=0.1, num_read=2
+            regularisation=1.0, target="lip_expression", lip_reading=0.02, num_read=1
         ),
         erases_style=True,
-        emotion_contrast=sharp,
+        emotion_contrast=dataclasses.replace(sharp, weight=3.0),  # or theta_e tells the speaker
         saves_half_precision=True,
     )
 
