@@ -44,6 +44,13 @@ def test_a_launcher_that_started_one_process_of_several_is_told(tmp_path, monkey
 
 def test_the_command_that_is_kept_names_what_changes_the_weights_and_no_path():
     words = ["train", "listen", "--preset", "smoke", "--seed", "3"]
-    places = ["--out", "/home/me/out", "--corpus", "/home/me/c", "--expert", "/home/me/reader.pt"]
+    places = [
+        "--out",
+        "/elsewhere/out",
+        "--corpus",
+        "/elsewhere/c",
+        "--expert",
+        "/elsewhere/reader.pt",
+    ]
     told = _command(build_parser().parse_args([*words, *places]))
     assert told == "imagineid train listen --preset smoke --seed 3 --expert reader.pt"

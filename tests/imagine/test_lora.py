@@ -95,7 +95,7 @@ def test_a_folded_lora_is_the_two_small_layers_beside_the_large_one(tmp_path):
     assert torch.allclose(layer_of(model, QUERY)(tokens), beside, atol=1e-5)
 
 
-def refused(state, tmp_path, told):
+def assert_refused(state, tmp_path, told):
     model, before = tiny_model(), tiny_model()
     save_file(state, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match=told):
@@ -111,7 +111,9 @@ def test_a_lora_for_a_wider_model_is_refused_whole(tmp_path):
         f"unet.{OUT}.lora_A.weight": torch.ones(2, 8),
         f"unet.{OUT}.lora_B.weight": torch.ones(8, 2),
     }
-    refused(state, tmp_path, "does not fit this model: 1 of 2 layers have another size.*to_q")
+    assert_refused(
+        state, tmp_path, "does not fit this model: 1 of 2 layers have another size.*to_q"
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,12 +127,12 @@ def test_a_lora_for_a_wider_model_is_refused_whole(tmp_path):
     ],
 )
 def test_keys_of_another_model_or_method_are_named(key, tmp_path):
-    refused({key: torch.zeros(2, 8)}, tmp_path, "1 of 1 keys.*" + key.split(".")[-1])
+    assert_refused({key: torch.zeros(2, 8)}, tmp_path, "1 of 1 keys.*" + key.split(".")[-1])
 
 
 def test_half_a_pair_is_refused(tmp_path):
     state = {f"unet.{QUERY}.lora_A.weight": torch.zeros(2, 8)}
-    refused(state, tmp_path, r"does not fit this model.*to_q")
+    assert_refused(state, tmp_path, r"does not fit this model.*to_q")
 
 
 def test_a_lora_changes_the_clip(tmp_path):
