@@ -4,12 +4,15 @@ Memory does not grow with length. Knows nothing about which host makes the frame
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import overload
 
+import torch
+
 from imagineid_core.errors import InputError
 from imagineid_core.face.mesh import mesh_from
+from imagineid_core.face.pose import PORTRAIT_PLACE
 from imagineid_core.imagine.autoregressive import OnStep, imagine
 from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.imagine.host import Host, Image, MeshPicture
@@ -21,10 +24,11 @@ from imagineid_core.values import SAMPLE_RATE, FaceBasis, Performance, Speech
 from imagineid_core.video.open_writer import open_writer
 
 CONTROLS = ("colour", "untextured", "normals", "depth")
+_DEPTH_RANGE = (9.0 - PORTRAIT_PLACE[2], 11.5 - PORTRAIT_PLACE[2])  # dm from the camera
 
 
 class MeshPictures(Sequence[MeshPicture]):
-    """The meshes of a performance, rendered when asked for; none is kept."""
+    """The meshes of a performance in a portrait's frame, rendered when asked for; none is kept."""
 
     def __init__(
         self, performance: Performance, basis: FaceBasis, *, size: int, control: str | None = None
@@ -50,7 +54,13 @@ class MeshPictures(Sequence[MeshPicture]):
             raise IndexError(index)  # ends iteration
         first = index % len(self)
         coefficients = coefficients_from(self.performance, self.basis, slice(first, first + 1))
-        frame = render_mesh_frame(mesh_from(coefficients, self.basis), self._camera, antialias=True)
+        placed = coefficients.pose + torch.tensor([0.0, 0.0, 0.0, *PORTRAIT_PLACE])
+        frame = render_mesh_frame(
+            mesh_from(replace(coefficients, pose=placed), self.basis),
+            self._camera,
+            depth_range=_DEPTH_RANGE,
+            antialias=True,
+        )
         return MeshPicture(
             colour=frame.colour,
             mouth_mask=frame.dilated_mouth_mask,

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from imagineid_core.errors import InputError
 
+# dm; head, hair and shoulders in a square picture, hair and head four fifths of its height
+PORTRAIT_PLACE = (0.0, -0.06, -3.4)
+
 
 def pose_vertices(
     vertices: Float[Tensor, "batch vertices 3"], pose: Float[Tensor, "batch pose=6"]

@@ -25,7 +25,7 @@ class ImaginePreset:
     caption_loop: LoopConfig
     diffusion_loop: LoopConfig
     suite: MiniSuiteConfig = field(default_factory=MiniSuiteConfig)
-    people: int = 5_000
+    people: int = 3_600
     frames: int = 3
     pictures: PictureBatchConfig = field(default_factory=PictureBatchConfig)
     vae_loss: VaeLossConfig = field(default_factory=VaeLossConfig)

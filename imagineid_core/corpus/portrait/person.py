@@ -14,13 +14,12 @@ from torch import Tensor
 from imagineid_core.corpus.portrait.attributes import PortraitAttributes, draw_attributes
 from imagineid_core.face.lighting import default_lighting
 from imagineid_core.face.open_face import shape_directions, texture_directions
-from imagineid_core.face.pose import rotation_matrices
+from imagineid_core.face.pose import PORTRAIT_PLACE, rotation_matrices
 from imagineid_core.values import FaceCoefficients
 
 SHAPE_SPREAD = 0.85  # of the basis's own standard deviation
 _LIMIT = 2.0  # no single coefficient goes further
 _NECK = torch.tensor([0.0, -1.00, -0.65])  # dm; heads turn about the neck, not about the nose
-FRAMING = (0.0, -0.10, -3.9)  # dm; hair and head fill three quarters of the height
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,7 @@ def portrait_pose(
     """A head turned about its neck (radians), in the middle of a portrait's frame."""
     angles = torch.tensor([[pitch, yaw, roll]], dtype=torch.float32)
     turned = (rotation_matrices(angles)[0] @ _NECK) - _NECK
-    return torch.cat([angles, torch.tensor([FRAMING]) - turned], dim=1)
+    return torch.cat([angles, torch.tensor([PORTRAIT_PLACE]) - turned], dim=1)
 
 
 def _texture(attributes: PortraitAttributes, draw: np.random.Generator) -> Tensor:

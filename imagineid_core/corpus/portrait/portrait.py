@@ -21,7 +21,7 @@ from imagineid_core.corpus.portrait.hair import hair_pieces
 from imagineid_core.corpus.portrait.pieces import Piece
 from imagineid_core.errors import InputError
 from imagineid_core.face.geometry import vertex_normals, vertices_from
-from imagineid_core.face.lighting import irradiance
+from imagineid_core.face.lighting import default_lighting, irradiance
 from imagineid_core.face.mesh import mesh_from
 from imagineid_core.face.open_face import open_face_basis
 from imagineid_core.face.open_face.rest import rest_face
@@ -46,8 +46,7 @@ class Portrait:
     matte: Float[Tensor, "1 1 height width"]  # 1 on the person, 0 on the background
     clean_plate: Float[Tensor, "1 3 height width"]  # the background alone
     caption: str
-    mesh: Mesh  # the bare head, as the generator is shown it
-    mesh_frame: MeshFrame
+    mesh_frame: MeshFrame  # the bare head as the generator is shown it: no one's colours or light
 
 
 def render_portrait(
@@ -71,9 +70,18 @@ def render_portrait(
         matte=matte,
         clean_plate=plate,
         caption=caption_of(attributes),
-        mesh=mesh,
-        mesh_frame=render_mesh_frame(mesh, camera),
+        mesh_frame=render_mesh_frame(_colourless(coefficients), camera, antialias=True),
     )
+
+
+def _colourless(coefficients: FaceCoefficients) -> Mesh:
+    """A voice tells shape and expression; who learned skin or light from a mesh would miss them."""
+    known = replace(
+        coefficients,
+        texture=torch.zeros_like(coefficients.texture),
+        lighting=default_lighting(len(coefficients.lighting)),
+    )
+    return mesh_from(known, open_face_basis())
 
 
 @dataclass(frozen=True, kw_only=True)
