@@ -13,7 +13,7 @@ from imagineid_core.errors import InputError
 from imagineid_core.face.load import load_face
 from imagineid_core.listen.pad import listen
 from imagineid_core.performance import load_performance, save_performance
-from imagineid_core.pipeline import (
+from imagineid_core.pipeline.perform import (
     coefficients_from,
     hear_windows,
     perform,

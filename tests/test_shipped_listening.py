@@ -10,12 +10,12 @@ import torch
 from imagineid_core.assets import LISTEN, SHIPPED, check_suite, read_manifest
 from imagineid_core.audio.waveform import load_speech
 from imagineid_core.evaluation.lips import gaps_of
-from imagineid_core.evaluation.listen_report import speech_metrics
+from imagineid_core.evaluation.listen.report import speech_metrics
 from imagineid_core.evaluation.metrics import METRICS
 from imagineid_core.face.load import load_face
 from imagineid_core.listen.pad import load_pad
 from imagineid_core.motion.head_pose import find_head_motion
-from imagineid_core.pipeline import perform
+from imagineid_core.pipeline.perform import perform
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "hello.wav"
 

@@ -42,7 +42,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run_listen(options: argparse.Namespace) -> None:
-    from imagineid_core.evaluation.listen_report import PAGE, REPORT, evaluate_listen
+    from imagineid_core.evaluation.listen.report import PAGE, REPORT, evaluate_listen
     from imagineid_core.evaluation.metrics import METRICS
     from imagineid_core.listen.pad import load_pad
     from imagineid_core.motion.head_pose import find_head_motion

@@ -106,7 +106,7 @@ def run_render(options: argparse.Namespace) -> None:
 
 def _render_video(options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"):
     from imagineid_core.audio.waveform import load_speech
-    from imagineid_core.evaluation.performance_film import film_performance
+    from imagineid_core.pipeline.performance_film import film_performance
 
     speech = load_speech(options.sound, performance.motion.fps) if options.sound else None
     with stage_bars() as bars:
@@ -151,7 +151,7 @@ def _render_pictures(options: argparse.Namespace, performance: "Performance", ba
 def _mesh_frames(
     options: argparse.Namespace, performance: "Performance", basis: "FaceBasis"
 ) -> Iterator[tuple[int, "MeshFrame"]]:
-    from imagineid_core.evaluation.performance_film import mesh_frames
+    from imagineid_core.pipeline.performance_film import mesh_frames
 
     with stage_bars() as bars:
         yield from mesh_frames(

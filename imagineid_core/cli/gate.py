@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
 
 def run_vae(options: argparse.Namespace) -> None:
     from imagineid_core.corpus.people import open_people_corpus
-    from imagineid_core.evaluation.vae_gate import measure_vae
+    from imagineid_core.evaluation.imagine.vae_gate import measure_vae
     from imagineid_core.imagine.mini_suite import load_vae
 
     corpus = open_people_corpus(options.corpus)
@@ -43,8 +43,11 @@ def run_vae(options: argparse.Namespace) -> None:
 
 def run_captions(options: argparse.Namespace) -> None:
     from imagineid_core.corpus.people import open_people_corpus
-    from imagineid_core.evaluation.caption_gate import measure_captions
-    from imagineid_core.evaluation.caption_probe import CaptionProbeConfig, train_caption_probe
+    from imagineid_core.evaluation.imagine.caption_gate import measure_captions
+    from imagineid_core.evaluation.imagine.caption_probe import (
+        CaptionProbeConfig,
+        train_caption_probe,
+    )
     from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
     from imagineid_core.imagine.tokenizer import read_vocabulary
     from imagineid_core.video.picture import save_picture
@@ -74,7 +77,7 @@ def run_captions(options: argparse.Namespace) -> None:
 
 def _tell(gate: str, figures: dict[str, float], out: str) -> None:
     """Every figure on stdout and in the file; then an error if the gate is missed."""
-    from imagineid_core.evaluation.gates import GATES, check_gate, gate_document, write_gate
+    from imagineid_core.evaluation.imagine.gates import GATES, check_gate, gate_document, write_gate
 
     write_gate(Path(out), gate_document(gate, figures))
     for name, value in figures.items():

@@ -14,11 +14,11 @@ from imagineid_core.cli.sound import add_sound_options
 from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:  # values brings torch, which `imagineid --help` need not wait for
-    from imagineid_core.evaluation.imagined_film import Film
     from imagineid_core.imagine.config import ImagineConfig
     from imagineid_core.imagine.diffusers_host import DiffusersHost
     from imagineid_core.imagine.resume import ImaginedFrame
     from imagineid_core.imagine.stable_diffusion import StableDiffusion
+    from imagineid_core.pipeline.imagined_film import Film
     from imagineid_core.values import Performance, Speech
 
 _SUITE = "imagine"
@@ -82,9 +82,9 @@ def add_commands(commands: Any) -> None:
 
 def run_imagine(options: argparse.Namespace) -> None:
     from imagineid_core.checkpoint import write_whole
-    from imagineid_core.evaluation.imagined_film import MeshPictures, film_imagined
     from imagineid_core.face.load import OPEN, load_face
     from imagineid_core.imagine.resume import load_frame
+    from imagineid_core.pipeline.imagined_film import MeshPictures, film_imagined
 
     _refuse_before_work(options)
     config = _config(options)
@@ -162,11 +162,11 @@ def _config(options: argparse.Namespace) -> "ImagineConfig":
 def _performed(options: argparse.Namespace, bars: StageBars) -> tuple["Speech", "Performance"]:
     from imagineid_core.assets import LISTEN, check_suite
     from imagineid_core.audio.waveform import load_speech
-    from imagineid_core.evaluation.mixed_performance import mix_performance
     from imagineid_core.listen.pad import load_pad
     from imagineid_core.motion.head_pose import find_head_motion
     from imagineid_core.motion.track_json import load_track
-    from imagineid_core.pipeline import perform
+    from imagineid_core.pipeline.mixed_performance import mix_performance
+    from imagineid_core.pipeline.perform import perform
 
     def heard(file: str | None) -> "Speech | None":
         if file is None:

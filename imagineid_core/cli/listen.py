@@ -176,9 +176,9 @@ def _shown(options: argparse.Namespace, *, released: bool) -> Sequence[str]:
 
 
 def _viewer(options: argparse.Namespace, shown: Sequence[str]) -> _Show:
-    from imagineid_core.evaluation.performance_film import film_performance
     from imagineid_core.evaluation.performance_picture import draw_performance
     from imagineid_core.face.load import OPEN, load_face
+    from imagineid_core.pipeline.performance_film import film_performance
 
     basis = load_face(options.basis or OPEN) if shown else None
 
@@ -204,7 +204,7 @@ def _viewer(options: argparse.Namespace, shown: Sequence[str]) -> _Show:
 def _load_pad(options: argparse.Namespace, weights: Path, drawn: "MotionTrack | None") -> _Perform:
     from imagineid_core.listen.pad import load_pad
     from imagineid_core.motion.head_pose import find_head_motion
-    from imagineid_core.pipeline import perform
+    from imagineid_core.pipeline.perform import perform
 
     pad, head = load_pad(weights), find_head_motion(weights)
 
@@ -229,7 +229,7 @@ def _load_released(
     options: argparse.Namespace, weights: Path, drawn: "MotionTrack | None"
 ) -> _Perform:
     from imagineid_core.interop.sadtalker import listen_sadtalker, load_sadtalker
-    from imagineid_core.pipeline import hear_windows, performance_from
+    from imagineid_core.pipeline.perform import hear_windows, performance_from
 
     listener = load_sadtalker(weights, options.pose_weights)
 

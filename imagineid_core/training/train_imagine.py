@@ -22,8 +22,8 @@ from imagineid_core.corpus.people import PeopleCorpus
 from imagineid_core.corpus.people.caption_words import CLASSES, caption_words
 from imagineid_core.corpus.people.prompts import PromptConfig
 from imagineid_core.errors import InputError
-from imagineid_core.evaluation.gates import check_gate, gate_document, write_gate
-from imagineid_core.evaluation.vae_gate import measure_vae
+from imagineid_core.evaluation.imagine.gates import check_gate, gate_document, write_gate
+from imagineid_core.evaluation.imagine.vae_gate import measure_vae
 from imagineid_core.imagine.mini_suite import (
     build_text_encoder,
     build_unet,

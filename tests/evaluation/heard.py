@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from imagineid_core.evaluation.heard_clips import Gaps, HeardClip
 from imagineid_core.evaluation.lips import lip_gaps
+from imagineid_core.evaluation.listen.heard_clips import Gaps, HeardClip
 from imagineid_core.face.open_face import expression_from_controls, open_face_basis
 from imagineid_core.listen.pad import Heard
 from imagineid_core.values import Content, Emotion, Identity

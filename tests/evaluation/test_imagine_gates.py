@@ -8,16 +8,16 @@ import torch
 from imagineid_core.cli import gate as gate_commands
 from imagineid_core.corpus.people import build_people_corpus, open_people_corpus, to_image
 from imagineid_core.corpus.people.caption_words import CLASSES, caption_words
-from imagineid_core.evaluation import caption_probe
-from imagineid_core.evaluation.caption_gate import draw_samples
-from imagineid_core.evaluation.caption_probe import (
+from imagineid_core.evaluation.imagine import caption_probe
+from imagineid_core.evaluation.imagine.caption_gate import draw_samples
+from imagineid_core.evaluation.imagine.caption_probe import (
     CaptionProbeConfig,
     classes_of,
     shares_right,
     train_caption_probe,
 )
-from imagineid_core.evaluation.gates import GateMissedError, check_gate, gate_document
-from imagineid_core.evaluation.vae_gate import measure_vae
+from imagineid_core.evaluation.imagine.gates import GateMissedError, check_gate, gate_document
+from imagineid_core.evaluation.imagine.vae_gate import measure_vae
 from imagineid_core.imagine.mini_suite import (
     build_text_encoder,
     build_unet,

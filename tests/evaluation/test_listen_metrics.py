@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from imagineid_core.errors import InputError
-from imagineid_core.evaluation.heard_clips import digest_of_clips, hear_clip, hear_corpus
-from imagineid_core.evaluation.listen_metrics import (
+from imagineid_core.evaluation.listen.heard_clips import digest_of_clips, hear_clip, hear_corpus
+from imagineid_core.evaluation.listen.metrics import (
     factor_table,
     identity_metrics,
     lip_metrics,

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from imagineid_core.errors import MissingPackageError
-from imagineid_core.evaluation.listen_heads import frames_to_show
-from imagineid_core.evaluation.listen_report import PAGE, REPORT, evaluate_listen
+from imagineid_core.evaluation.listen.heads import frames_to_show
+from imagineid_core.evaluation.listen.report import PAGE, REPORT, evaluate_listen
 from imagineid_core.evaluation.metrics import METRICS
 from imagineid_core.evaluation.page import page, paragraph, table
 from tests.evaluation.heard import OpenFaceCorpus

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from imagineid_core.errors import InputError
-from imagineid_core.evaluation.performance_film import film_performance, mesh_frames
 from imagineid_core.evaluation.performance_picture import draw_performance, emotion_track
 from imagineid_core.face.open_face import EMOTIONS, expression_from_controls, open_face_basis
 from imagineid_core.motion.track import still_track
+from imagineid_core.pipeline.performance_film import film_performance, mesh_frames
 from imagineid_core.values import PAPER_FPS, SAMPLE_RATE, Performance, Speech
 
 BASIS = open_face_basis()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from imagineid_core.evaluation.retrieval import (
+from imagineid_core.evaluation.listen.retrieval import (
     cosine_distances,
     distances,
     neighbours,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from imagineid_core.evaluation.shapes import shape_cosine, shape_r2
+from imagineid_core.evaluation.listen.shapes import shape_cosine, shape_r2
 
 
 def shapes(seed=0):

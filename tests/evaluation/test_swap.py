@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from imagineid_core.evaluation.swap import swap, swap_metrics
+from imagineid_core.evaluation.listen.swap import swap, swap_metrics
 from imagineid_core.face.open_face import expression_from_controls, open_face_basis
 from imagineid_core.listen.emotion import EmotionNet
 from tests.evaluation.heard import perfect_clips

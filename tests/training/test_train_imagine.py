@@ -14,7 +14,7 @@ from imagineid_core.corpus.people.caption_words import CLASSES, caption_words
 from imagineid_core.corpus.people.prompts import PromptConfig, prompt_of
 from imagineid_core.corpus.portrait import caption_of, draw_attributes
 from imagineid_core.errors import InputError
-from imagineid_core.evaluation.gates import GateMissedError
+from imagineid_core.evaluation.imagine.gates import GateMissedError
 from imagineid_core.imagine.mini_suite import build_scheduler, build_vae
 from imagineid_core.imagine.tokenizer import token_numbers, vocabulary_of
 from imagineid_core.training.caption_batches import UNTOLD, CaptionBatches

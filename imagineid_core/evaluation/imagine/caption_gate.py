@@ -13,7 +13,7 @@ from torch import Tensor
 from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.corpus.people.prompts import PromptConfig
 from imagineid_core.errors import InputError
-from imagineid_core.evaluation.caption_probe import (
+from imagineid_core.evaluation.imagine.caption_probe import (
     CaptionProbe,
     classes_of,
     shares_right,

@@ -20,29 +20,29 @@ from imagineid_core.checkpoint import write_whole
 from imagineid_core.corpus.clip import Corpus
 from imagineid_core.errors import InputError
 from imagineid_core.evaluation.figure import require_drawing
-from imagineid_core.evaluation.heard_clips import (
-    HeardClip,
-    digest_of_clips,
-    hear_corpus,
-    stacked,
-)
 from imagineid_core.evaluation.lips import envelope_correlation, gaps_of, silence_openness
-from imagineid_core.evaluation.listen_figures import (
+from imagineid_core.evaluation.listen.figures import (
     draw_confusions,
     draw_factors,
     draw_lips,
     draw_style_map,
 )
-from imagineid_core.evaluation.listen_heads import draw_retrieval, draw_stages
-from imagineid_core.evaluation.listen_metrics import ListenMetrics, listen_metrics
-from imagineid_core.evaluation.listen_page import listen_page
+from imagineid_core.evaluation.listen.heads import draw_retrieval, draw_stages
+from imagineid_core.evaluation.listen.heard_clips import (
+    HeardClip,
+    digest_of_clips,
+    hear_corpus,
+    stacked,
+)
+from imagineid_core.evaluation.listen.metrics import ListenMetrics, listen_metrics
+from imagineid_core.evaluation.listen.page import listen_page
+from imagineid_core.evaluation.listen.retrieval import cosine_distances, neighbours
 from imagineid_core.evaluation.performance_picture import draw_performance
-from imagineid_core.evaluation.retrieval import cosine_distances, neighbours
 from imagineid_core.evaluation.tsne import MOST_ROWS, tsne
 from imagineid_core.face.load import load_face
 from imagineid_core.listen.pad import Pad
 from imagineid_core.motion.head_pose import PoseVAE
-from imagineid_core.pipeline import perform
+from imagineid_core.pipeline.perform import perform
 from imagineid_core.values import FaceBasis, Performance, Speech
 
 Progress = Callable[[str, int, int], None]  # what is done, how far, of how much

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from imagineid_core.evaluation.heard_clips import HeardClip, stacked
 from imagineid_core.evaluation.lips import closures_hit, correlation, follows, offset_of
-from imagineid_core.evaluation.probes import Probed, probe
-from imagineid_core.evaluation.retrieval import (
+from imagineid_core.evaluation.listen.heard_clips import HeardClip, stacked
+from imagineid_core.evaluation.listen.retrieval import (
     cosine_distances,
     distances,
     retrieval_at_1,
     retrieval_chance,
     speaker_pairs,
 )
-from imagineid_core.evaluation.shapes import shape_cosine, shape_r2
-from imagineid_core.evaluation.swap import swap_metrics
+from imagineid_core.evaluation.listen.shapes import shape_cosine, shape_r2
+from imagineid_core.evaluation.listen.swap import swap_metrics
+from imagineid_core.evaluation.probes import Probed, probe
 from imagineid_core.listen.pad import Pad
 from imagineid_core.values import FaceBasis
 

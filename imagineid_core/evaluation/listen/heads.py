@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from imagineid_core.evaluation.figure import ACCENT, COLOURS, INK, SHADE, new_figure, save_figure
-from imagineid_core.evaluation.heard_clips import HeardClip
+from imagineid_core.evaluation.listen.heard_clips import HeardClip
 from imagineid_core.face.lighting import default_lighting
 from imagineid_core.face.mesh import mesh_from
 from imagineid_core.render.camera import d3dfr_camera

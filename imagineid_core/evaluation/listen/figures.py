@@ -20,9 +20,9 @@ from imagineid_core.evaluation.figure import (
     quiet,
     save_figure,
 )
-from imagineid_core.evaluation.heard_clips import HeardClip
 from imagineid_core.evaluation.lips import CLOSURES, correlation
-from imagineid_core.evaluation.listen_metrics import FactorTable
+from imagineid_core.evaluation.listen.heard_clips import HeardClip
+from imagineid_core.evaluation.listen.metrics import FactorTable
 from imagineid_core.evaluation.probes import Probed
 
 _MM = 100.0  # a dm

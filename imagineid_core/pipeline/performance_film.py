@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from os import PathLike
 
 from imagineid_core.face.mesh import mesh_from
-from imagineid_core.pipeline import coefficients_from
+from imagineid_core.pipeline.perform import coefficients_from
 from imagineid_core.render.camera import d3dfr_camera
 from imagineid_core.render.mesh_frame import MeshFrame, render_mesh_frame
 from imagineid_core.values import SAMPLE_RATE, FaceBasis, Performance, Speech

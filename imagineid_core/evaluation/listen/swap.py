@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from imagineid_core.evaluation.heard_clips import HeardClip, stacked
 from imagineid_core.evaluation.lips import correlation, lip_gaps
+from imagineid_core.evaluation.listen.heard_clips import HeardClip, stacked
 from imagineid_core.evaluation.probes import fit_probe, folds
 from imagineid_core.listen.emotion import EmotionNet
 from imagineid_core.listen.progressive import emotion_from_style

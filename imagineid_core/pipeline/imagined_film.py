@@ -17,7 +17,7 @@ from imagineid_core.imagine.autoregressive import OnStep, imagine
 from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.imagine.host import Host, Image, MeshPicture
 from imagineid_core.imagine.resume import ImaginedFrame
-from imagineid_core.pipeline import coefficients_from
+from imagineid_core.pipeline.perform import coefficients_from
 from imagineid_core.render.camera import d3dfr_camera
 from imagineid_core.render.mesh_frame import render_mesh_frame
 from imagineid_core.values import SAMPLE_RATE, FaceBasis, Performance, Speech

@@ -9,7 +9,7 @@ import torch
 
 from imagineid_core.listen.pad import Pad, listen
 from imagineid_core.listen.progressive import emotion_from_style, listen_content, listen_identity
-from imagineid_core.pipeline import hear_windows, performance_from
+from imagineid_core.pipeline.perform import hear_windows, performance_from
 from imagineid_core.values import Performance, Speech
 
 

@@ -1,0 +1,1 @@
+"""How well the imagining networks draw: gates, numbers, figures."""

@@ -1,0 +1,1 @@
+"""How well the listening networks hear: numbers, figures, a page."""

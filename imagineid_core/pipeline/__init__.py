@@ -1,0 +1,1 @@
+"""From a voice to a performance and to films of it."""
