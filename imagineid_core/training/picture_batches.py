@@ -75,7 +75,7 @@ class PictureBatches:
         ]
         images, weights, boxes = zip(*rows, strict=True)
         return PictureBatch(
-            images=torch.stack(images).contiguous(memory_format=torch.channels_last),
+            images=torch.stack(images),
             weights=torch.stack(weights),
             mouth_box=torch.stack(boxes),
         )

@@ -25,6 +25,7 @@ from imagineid_core.errors import InputError
 from imagineid_core.evaluation.imagine.gates import check_gate, gate_document, write_gate
 from imagineid_core.evaluation.imagine.vae_gate import measure_vae
 from imagineid_core.imagine.mini_suite import (
+    MINI_RECOMMENDED,
     build_text_encoder,
     build_unet,
     build_vae,
@@ -99,6 +100,7 @@ def train_imagine(
             unet=unet,
             vocabulary=vocabulary,
             about=work.about(),
+            recommended=MINI_RECOMMENDED,
         )
     return Imaginer(model=work.folder / MODEL, metrics=work.metrics)
 
