@@ -9,6 +9,7 @@ plates come from.
 import torch
 from torch import Tensor, nn
 
+from imagineid_core.imagine.background import dilate
 from imagineid_core.imagine.mask_blending import (
     MaskBlendingAdapter,
     Plate,
@@ -19,10 +20,13 @@ from imagineid_core.imagine.mask_blending import (
 from imagineid_core.training.blending_batches import BlendingBatch
 from imagineid_core.training.stage import Stage
 
+_SEAM = 0.025  # of the height, to each side of the mask's edge
+
 
 class BlendingStage(Stage[MaskBlendingAdapter]):
-    """In validation, PSNR in dB of what the mask calls background and foreground: `..._plain` is
-    the autoencoder without the adapter, `..._gain` and `foreground_loss` the difference to it."""
+    """In validation, PSNR in dB of what the mask calls background and foreground, and of the seam
+    between them: `..._plain` is the autoencoder without the adapter, `..._gain` and
+    `foreground_loss` the difference to it."""
 
     def __init__(
         self,
@@ -52,18 +56,26 @@ class BlendingStage(Stage[MaskBlendingAdapter]):
     def _examined(self, batch: BlendingBatch, drawn: Tensor) -> dict[str, Tensor]:
         plain = self._decoded(batch, None).float()
         behind, person = (batch.mask == 0).float(), batch.mask
+        edge = dilate(person, _SEAM) * dilate(1 - person, _SEAM)
         background, background_plain = (
             _peak_signal_to_noise(one, batch.images, behind) for one in (drawn, plain)
         )
         foreground, foreground_plain = (
             _peak_signal_to_noise(one, batch.images, person) for one in (drawn, plain)
         )
+        seam, seam_plain = (
+            _peak_signal_to_noise(one, batch.images, edge) for one in (drawn, plain)
+        )
         return {
             "background": background,
             "background_plain": background_plain,
             "background_gain": background - background_plain,
             "foreground": foreground,
+            "foreground_plain": foreground_plain,
             "foreground_loss": foreground_plain - foreground,
+            "seam": seam,
+            "seam_plain": seam_plain,
+            "seam_gain": seam - seam_plain,
         }
 
     def _decoded(self, batch: BlendingBatch, plate: Plate | None) -> Tensor:

@@ -112,9 +112,28 @@ def _of_person(
     vae: nn.Module, corpus: PeopleCorpus, name: str, config: DisturbanceConfig
 ) -> dict[str, Tensor]:
     stored = corpus.tensors(name, ("portrait", "mesh_frame", "mouth_mask"))
-    images, mesh = to_image(stored["portrait"]), to_image(stored["mesh_frame"])
-    mouth = dilate(stored["mouth_mask"].float() / 255, config.mouth_dilation)
-    draw = torch.Generator().manual_seed(int(name[1:]))
+    made = latents_of(
+        vae,
+        to_image(stored["portrait"]),
+        to_image(stored["mesh_frame"]),
+        stored["mouth_mask"].float() / 255,
+        config,
+        torch.Generator().manual_seed(int(name[1:])),
+    )
+    return made | {"neighbour": torch.tensor(neighbours_of(corpus.facts(name)["follows"]))}
+
+
+@torch.no_grad()
+def latents_of(
+    vae: nn.Module,
+    images: Images,
+    mesh: Images,
+    mouth_mask: Float[Tensor, "batch 1 height width"],
+    config: DisturbanceConfig,
+    draw: torch.Generator,
+) -> dict[str, Tensor]:
+    """All of `ConditionLatents` but who is next to whom, of one person."""
+    mouth = dilate(mouth_mask, config.mouth_dilation)
     generated = as_generated(vae, images, config, draw)
     pictures = [images, mesh, generated]
     pictures += [hide_mouth(one, mouth, config.mouth_fill) for one in (images, generated)]
@@ -125,5 +144,4 @@ def _of_person(
         "mesh": of_mesh,
         "hidden": torch.stack([hidden, hidden_generated], dim=1),
         "returned": returned,
-        "neighbour": torch.tensor(neighbours_of(corpus.facts(name)["follows"])),
     }

@@ -193,7 +193,7 @@ class _Run:
             final_fraction=config.final_fraction,
         )
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_share", 1.0)
         sums: dict[str, Tensor] = {}
         for part in range(config.accumulation):
             batch = self._batch(self.batches, self.step * config.accumulation + part)
@@ -335,16 +335,33 @@ class _Run:
 
 def _optimizer(stage: Stage, config: LoopConfig) -> torch.optim.Optimizer:
     if config.optimizer == "muon":
-        return Muon(
-            muon_groups(stage.learned), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
+        groups = _parted(muon_groups(stage.learned), stage)
+        return Muon(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
     matrices = [weight for weight in stage.learned.parameters() if weight.ndim >= 2]
     vectors = [weight for weight in stage.learned.parameters() if weight.ndim < 2]
     groups = [
         {"params": matrices, "weight_decay": config.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(_parted(groups, stage), lr=config.learning_rate)
+
+
+def _parted(groups: list[dict[str, Any]], stage: Stage) -> list[dict[str, Any]]:
+    """Groups of one learning rate each, where the stage has parts that are slow."""
+    share = {
+        id(weight): rate
+        for name, rate in stage.slow.items()
+        for weight in stage.learned.get_submodule(name).parameters()
+    }
+    if not share:
+        return groups
+    parted = []
+    for group in groups:
+        weights = group["params"]
+        for rate in sorted({share.get(id(weight), 1.0) for weight in weights}):
+            chosen = [weight for weight in weights if share.get(id(weight), 1.0) == rate]
+            parted.append({**group, "params": chosen, "rate_share": rate})
+    return parted
 
 
 def _of_all_processes(

@@ -74,7 +74,7 @@ class SpatialBatch:
 
     def to(self, device: torch.device) -> "SpatialBatch":
         moved = {one.name: getattr(self, one.name).to(device) for one in dataclasses.fields(self)}
-        return SpatialBatch(**moved)
+        return dataclasses.replace(self, **moved)
 
 
 class SpatialBatches:
@@ -115,11 +115,8 @@ class SpatialBatches:
 
     def _row(self, index: int, row: int) -> tuple[tuple[Tensor, ...], str]:
         config, kept = self.config, self._latents
-        draw = np.random.default_rng([self._seed, index, row])
-        person = int(draw.integers(len(self._people)))
-        is_coherent = bool(draw.random() < config.coherent)
-        if self._in_order:
-            person, is_coherent = (index * config.batch_size + row) % len(self._people), True
+        person, draw = self._drawn(index, row)
+        is_coherent = bool(draw.random() < config.coherent) or self._in_order
         neighbours = kept.neighbour[person].tolist()
         usable = [i for i, other in enumerate(neighbours) if other >= 0 or not is_coherent]
         frame = int(draw.choice(usable))
@@ -136,6 +133,14 @@ class SpatialBatches:
             previous = self._noisy(hidden, draw, config.noise)
         text = config.prompts.draw(self._people[person], draw)
         return (target, kept.mesh[person, frame].float(), identity, previous), text
+
+    def _drawn(self, index: int, row: int) -> tuple[int, np.random.Generator]:
+        """Whose row it is, and what draws all else about it."""
+        draw = np.random.default_rng([self._seed, index, row])
+        person = int(draw.integers(len(self._people)))
+        if self._in_order:
+            person = (index * self.config.batch_size + row) % len(self._people)
+        return person, draw
 
     def _noisy(self, latent: Tensor, draw: np.random.Generator, most: float) -> Tensor:
         if self._in_order:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imagineid_core.imagine.spatial_condition import SpatialConditionAdapter, unet_residuals
+from imagineid_core.imagine.spatial_condition import unet_residuals
 from imagineid_core.training.noise_levels import (
     Noised,
     any_timestep,
@@ -23,21 +23,27 @@ from imagineid_core.training.spatial_batches import SpatialBatch
 from imagineid_core.training.stage import Stage
 
 
-class SpatialStage(Stage[SpatialConditionAdapter]):
-    """In validation: the error of v `coherent` (all conditions), `diverse` (the mesh alone) and
-    `none`; `of_none` is coherent / none, `wrong_mesh_penalty` what another frame's mesh costs."""
+class SpatialStage(Stage[nn.Module]):
+    """`learned` is SCA, or more that is called as SCA is; without a `unet`, it has one.
+
+    In validation: the error of v `coherent` (all conditions), `diverse` (the mesh alone) and
+    `none`; `of_none` is coherent / none, `wrong_mesh_penalty` what another frame's mesh costs.
+    """
 
     def __init__(
         self,
-        learned: SpatialConditionAdapter,
+        learned: nn.Module,
         *,
-        unet: nn.Module,
+        unet: nn.Module | None,
         text_encoder: nn.Module,
         scheduler: Any,
         coherent_share: float,
     ) -> None:
         super().__init__(learned)
-        self.hold("unet", unet)
+        self._unet_is = "learned.unet"
+        if unet is not None:
+            self.hold("unet", unet)
+            self._unet_is = "unet"
         self.hold("text_encoder", text_encoder)
         self._scheduler, self._coherent_share = scheduler, coherent_share
 
@@ -73,7 +79,7 @@ class SpatialStage(Stage[SpatialConditionAdapter]):
         }
 
     def _predicted(self, shown: Noised, text: Tensor, features: tuple[Tensor, ...]) -> Tensor:
-        unet: Any = self.get_submodule("unet")
+        unet: Any = self.get_submodule(self._unet_is)
         steered = {}
         if features:
             steered["down_intrablock_additional_residuals"] = unet_residuals(features)

@@ -5,6 +5,7 @@ Knows nothing about optimisers, steps or devices.
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ class Stage(nn.Module, ABC, Generic[Net]):
     `learned` is the network being trained. Whatever else a stage holds is frozen: no gradients, and
     always in evaluation mode, whatever mode the stage is in.
     """
+
+    slow: Mapping[str, float] = {}  # parts of `learned` that take a share of the learning rate
 
     def __init__(self, learned: Net) -> None:
         super().__init__()

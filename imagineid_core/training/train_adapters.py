@@ -94,7 +94,7 @@ def train_adapters(
     of slopes stands in. Each file is written when its stage is done. Under `accelerate launch`
     every process calls this alike; the first one writes.
     """
-    check_fits_unet(spatial_config(model, preset), model.unet)
+    check_fits_unet(_spatial_config(model, preset), model.unet)
     folder = Path(folder)
     sources = AdapterSources(
         model, corpus, folder / "latents", preset, seed=seed, cpu=cpu, on_progress=on_progress
@@ -232,7 +232,7 @@ def frozen(model: StableDiffusion) -> dict[str, Any]:
     }
 
 
-def spatial_config(model: StableDiffusion, preset: AdapterPreset) -> SpatialConditionConfig:
+def _spatial_config(model: StableDiffusion, preset: AdapterPreset) -> SpatialConditionConfig:
     return SpatialConditionConfig(
         channels=tuple(model.unet.config.block_out_channels),
         num_blocks=preset.num_blocks,
@@ -268,7 +268,7 @@ def new_words(
 
 
 def new_spatial(sources: AdapterSources) -> SpatialConditionAdapter:
-    config = spatial_config(sources.model, sources.preset)
+    config = _spatial_config(sources.model, sources.preset)
     return _built(lambda: SpatialConditionAdapter(config), sources.seed)
 
 

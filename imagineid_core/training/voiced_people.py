@@ -20,6 +20,7 @@ from imagineid_core.audio.features import mel_windows
 from imagineid_core.checkpoint import read_tensors, write_whole
 from imagineid_core.corpus.clip import Clip, Corpus
 from imagineid_core.corpus.portrait import (
+    Portrait,
     PortraitAttributes,
     coefficients_of,
     draw_attributes,
@@ -83,7 +84,8 @@ def voiced_people(
         for take in range(takes):
             draw = np.random.default_rng([seed, number, take, 81])
             look = int(draw.integers(2**31))
-            image = portrait_of(clip, look, size, draw)
+            frame, turn = any_moment(clip, draw), any_turn(draw)
+            image = portrait_of(clip, look, frame, turn, size).image
             latents.append(scaled_latents(vae, image)[0].half())
             looks.append(look)
         if on_progress is not None:
@@ -108,26 +110,42 @@ def heard_in(pad: Pad, clip: Clip) -> tuple[Float[Tensor, " identity"], Float[Te
     return heard.identity.semantics[0], heard.emotion.style[0].mean(dim=0)
 
 
+def any_moment(clip: Clip, draw: np.random.Generator, *, before_end: int = 0) -> int:
+    """A frame of the clip in which its emotion is heard."""
+    num_frames = len(_expression_of(clip)) - before_end
+    return int(draw.integers(int(_EARLIEST * num_frames), num_frames))
+
+
+def any_turn(draw: np.random.Generator) -> tuple[float, float, float]:
+    """Pitch, yaw, roll of a head in radians."""
+    pitch, yaw, roll = (np.clip(draw.standard_normal(3), -2, 2) * _TURN).tolist()
+    return pitch, yaw, roll
+
+
 def portrait_of(
-    clip: Clip, look: int, size: int, draw: np.random.Generator
-) -> Float[Tensor, "1 3 height width"]:
+    clip: Clip, look: int, frame: int, turn: tuple[float, float, float], size: int
+) -> Portrait:
     """Someone who looks as `look` says, with the speaker's shape and a moment of the clip."""
-    if clip.shape is None or clip.expression is None:
-        raise InputError(
-            f"clip '{clip.name}' knows no shape or no expression, so no face goes with its voice. "
-            "Give a talker corpus of ours, or another that knows both."
-        )
+    expression = _expression_of(clip)
+    assert clip.shape is not None
     person = draw_person(look)
     if clip.shape.shape != person.shape.shape:
         raise InputError(
             f"clip '{clip.name}' has a shape of {len(clip.shape)} numbers but portraits are drawn "
             f"from {len(person.shape)}: those of the open face. Give a corpus of that face."
         )
-    frame = int(draw.integers(int(_EARLIEST * len(clip.expression)), len(clip.expression)))
-    turn = (np.clip(draw.standard_normal(3), -2, 2) * _TURN).tolist()
     coefficients = coefficients_of(
         dataclasses.replace(person, shape=clip.shape.float()),
-        clip.expression[frame : frame + 1].float(),
+        expression[frame : frame + 1].float(),
         portrait_pose(*turn),
     )
-    return render_portrait(person.attributes, coefficients, size).image
+    return render_portrait(person.attributes, coefficients, size)
+
+
+def _expression_of(clip: Clip) -> Float[Tensor, "frames expression"]:
+    if clip.shape is None or clip.expression is None:
+        raise InputError(
+            f"clip '{clip.name}' knows no shape or no expression, so no face goes with its voice. "
+            "Give a talker corpus of ours, or another that knows both."
+        )
+    return clip.expression

@@ -36,7 +36,7 @@ class WordBatch:
 
     def to(self, device: torch.device) -> "WordBatch":
         moved = {one.name: getattr(self, one.name).to(device) for one in dataclasses.fields(self)}
-        return WordBatch(**moved)
+        return dataclasses.replace(self, **moved)
 
 
 class WordBatches:
