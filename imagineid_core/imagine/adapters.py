@@ -25,7 +25,6 @@ from imagineid_core.imagine.smooth_fill import smooth_fill
 from imagineid_core.imagine.spatial_condition import SpatialConditionAdapter
 from imagineid_core.imagine.stable_diffusion import StableDiffusion
 from imagineid_core.imagine.textual_inversion import (
-    FACE_PROMPT,
     TextualInversionAdapter,
     encode_text,
     prompt_ids,
@@ -112,10 +111,10 @@ def encoded_prompt(
 ) -> Float[Tensor, "1 tokens dim"]:
     """Y: the predefined prompt, the user's words, and the pseudo-words of theta_id and theta_e.
 
-    One Y serves a clip, so a style that varies is averaged over its frames.
+    The predefined prompt is that of the adapter's training, without one the model's own. One Y serves a clip, so a style that varies is averaged over its frames.
     """
     if textual is None:
-        ids = prompt_ids(model.tokenizer, with_own_words(FACE_PROMPT, prompt))
+        ids = prompt_ids(model.tokenizer, with_own_words(model.recommended.prompt, prompt))
         return encode_text(model.text_encoder, ids).states
     if semantics is None or style is None:
         raise InputError(

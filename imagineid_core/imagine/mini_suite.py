@@ -16,6 +16,7 @@ from torch import nn
 
 from imagineid_core.checkpoint import write_whole
 from imagineid_core.errors import WeightsError
+from imagineid_core.imagine.recommended import RecommendedConfig, save_recommended
 from imagineid_core.imagine.tokenizer import (
     NUM_POSITIONS,
     ClipVocabulary,
@@ -25,6 +26,14 @@ from imagineid_core.imagine.tokenizer import (
 SCHEDULER = "DDIMScheduler"
 MODEL_INDEX, PROVENANCE = "model_index.json", "training.json"
 _LARGEST_FILE = "12MB"  # a UNet of more is written in parts, which diffusers joins again
+# How every caption begins that the mini suite learns, and what serves it best on a CPU.
+MINI_RECOMMENDED = RecommendedConfig(
+    prompt="portrait of a person",
+    num_steps=20,
+    guidance=2.0,
+    show_size=512,
+    label="demonstration model, trained on synthetic people",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +161,7 @@ def save_suite(
     unet: Any,
     vocabulary: ClipVocabulary,
     about: dict[str, Any],
+    recommended: RecommendedConfig | None = None,
     half_precision: bool = True,
 ) -> None:
     """A diffusers folder, every file under 16 MB; `about` says how it was made."""
@@ -172,6 +182,8 @@ def save_suite(
         "requires_safety_checker": False,
     }
     write_whole(folder / MODEL_INDEX, (json.dumps(index, indent=1) + "\n").encode())
+    if recommended is not None:
+        save_recommended(folder, recommended)
     write_whole(folder / PROVENANCE, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
 
 

@@ -7,13 +7,14 @@ tokenizer. Knows nothing about adapters or frames.
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
 from imagineid_core.errors import WeightsError
+from imagineid_core.imagine.recommended import RecommendedConfig, load_recommended
 
 PAPER_SCHEDULER = "DDIMScheduler"
 FEW_STEP_SCHEDULER = "LCMScheduler"
@@ -30,6 +31,7 @@ class StableDiffusion:
     text_encoder: Any  # CLIPTextModel
     tokenizer: Any  # CLIPTokenizer
     scheduler: Any  # any of diffusers that steps
+    recommended: RecommendedConfig = field(default_factory=RecommendedConfig)
 
 
 def load_stable_diffusion(
@@ -60,7 +62,7 @@ def load_stable_diffusion(
             "checkpoint file. See README, Weights."
         )
     parts["scheduler"] = scheduler_from(scheduler, _scheduler_settings(settings))
-    model = StableDiffusion(**parts)
+    model = StableDiffusion(**parts, recommended=load_recommended(settings))
     _check_kind(model, path)
     model.unet.to(device).eval().requires_grad_(False)
     model.text_encoder.to(device=device, dtype=dtype).eval().requires_grad_(False)
