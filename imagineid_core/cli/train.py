@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from imagineid_core.cli.progress import StageBars, stage_bars
 from imagineid_core.cli.train_adapters import add_adapters
 from imagineid_core.cli.train_imagine import add_imagine
+from imagineid_core.cli.train_matting import add_matting
 
 if TYPE_CHECKING:
     from imagineid_core.corpus.clip import Corpus
@@ -51,6 +52,7 @@ def add_commands(commands: Any) -> None:
     listen.set_defaults(run=run_listen)
     add_imagine(what)
     add_adapters(what)
+    add_matting(what)
 
 
 def run_listen(options: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ def run_imagine(options: argparse.Namespace) -> None:
     preset = MAKE[options.preset]()
     with stage_bars() as bars:
         imaginer = train_imagine(
-            _corpus(options, out, preset, bars),
+            people_corpus(options, out, preset, bars),
             out,
             preset,
             seed=options.seed,
@@ -50,7 +50,7 @@ def run_imagine(options: argparse.Namespace) -> None:
     print(imaginer.model)
 
 
-def _corpus(
+def people_corpus(
     options: argparse.Namespace, out: Path, preset: "ImaginePreset", bars: Any
 ) -> "PeopleCorpus":
     """The one that was named, or our own; of several processes the first one makes it."""
