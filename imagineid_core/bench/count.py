@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from imagineid_core.errors import InputError
 from imagineid_core.imagine.adapters import Adapters, host_for
@@ -72,7 +73,7 @@ def bench_count(num_steps: int = ImagineConfig.num_steps) -> dict[str, Any]:
         **frame,
         "meshes_together": config.meshes_ahead,
         **{f"clip_{name}": once[name] for name in ("vae_encode", "text")},
-        "sca_parameters": sum(weight.numel() for weight in _on_meta(_paper_adapter).parameters()),
+        "sca_parameters": full_size_parameters()["sca"],
         "size": SIZE,
         **{f"{name}_tflop": round(value, 4) for name, value in each.items()},
         "tflop": round(
@@ -118,12 +119,10 @@ def count_calls(config: ImagineConfig) -> tuple[dict[str, int], dict[str, int]]:
 
 def full_size_tflop() -> dict[str, float]:
     """TFLOP of one call of each part of SD1.5 at 512 pixels, batch 1; SCA with three latents."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel  # pyright: ignore[reportPrivateImportUsage]
+    from diffusers import AutoencoderKL  # pyright: ignore[reportPrivateImportUsage]
 
     autoencoder: Any = AutoencoderKL  # whose annotations know tuples of one level only
-    unet: Any = _on_meta(
-        lambda: UNet2DConditionModel(sample_size=SIZE // 8, cross_attention_dim=768)
-    )
+    unet = _on_meta(_sd15_unet)
     vae = _on_meta(
         lambda: autoencoder(
             sample_size=SIZE,
@@ -153,6 +152,16 @@ def full_size_tflop() -> dict[str, float]:
             "vae_decode": _tflop(lambda: vae.decode(latent)),
             "sca": _tflop(lambda: adapter(latent, latent, latent)),
         }
+
+
+def full_size_parameters() -> dict[str, int]:
+    """Of the paper's SCA, and of the UNet of SD1.5 that it steers."""
+    parts = {"sca": _on_meta(_paper_adapter), "unet": _on_meta(_sd15_unet)}
+    return {name: num_parameters(part) for name, part in parts.items()}
+
+
+def num_parameters(part: nn.Module) -> int:
+    return sum(weight.numel() for weight in part.parameters())
 
 
 @contextmanager
@@ -222,6 +231,12 @@ def _mesh(number: int) -> MeshPicture:
 
 def _paper_adapter() -> SpatialConditionAdapter:
     return SpatialConditionAdapter(SpatialConditionConfig())
+
+
+def _sd15_unet() -> Any:
+    from diffusers import UNet2DConditionModel  # pyright: ignore[reportPrivateImportUsage]
+
+    return UNet2DConditionModel(sample_size=SIZE // 8, cross_attention_dim=768)
 
 
 def _on_meta(build: Callable[[], Any]) -> Any:

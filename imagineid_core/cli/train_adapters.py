@@ -12,7 +12,7 @@ from imagineid_core.cli.progress import stage_bars
 from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:
-    from imagineid_core.training.train_adapters import Voices
+    from imagineid_core.training.adapter_sources import Voices
 
 PRESETS = ("smoke", "mini", "paper")
 VARIANTS = ("a", "b", "c", "d", "none")
@@ -48,7 +48,7 @@ def run_adapters(options: argparse.Namespace) -> None:
     out = Path(options.out or f"out/adapters/{options.preset}")
     chosen = {"variant": options.variant, "num_words": options.words}
     changed: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
-    corpus, voices = open_people_corpus(options.corpus), _voices(options)
+    corpus, voices = open_people_corpus(options.corpus), voices_from(options)
     with stage_bars() as bars:
         trained = train_adapters(
             load_stable_diffusion(options.model),
@@ -68,10 +68,10 @@ def run_adapters(options: argparse.Namespace) -> None:
         print("\n".join(map(str, trained.files)))
 
 
-def _voices(options: argparse.Namespace) -> "Voices | None":
+def voices_from(options: argparse.Namespace) -> "Voices | None":
     from imagineid_core.corpus.talker import open_talker_corpus
     from imagineid_core.listen.pad import load_pad
-    from imagineid_core.training.train_adapters import Voices
+    from imagineid_core.training.adapter_sources import Voices
 
     if (options.pad is None) != (options.talkers is None):
         raise InputError(

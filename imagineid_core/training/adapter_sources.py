@@ -4,6 +4,7 @@ Latents are made once and kept in a folder, so several trainings may share them.
 the networks that learn.
 """
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,12 @@ class AdapterSources:
         self.processes = training_package("accelerate").PartialState(cpu=cpu)
         self.digests = {name: digest_of(getattr(model, name)) for name in ("vae", "unet")}
 
+    def changed(self, **fields: Any) -> "AdapterSources":
+        """The same with other fields of the preset; latents stay where they are."""
+        other = copy.copy(self)
+        other.preset = dataclasses.replace(self.preset, **fields)
+        return other
+
     def voiced(self, voices: Voices, split: str) -> VoicedPeople:
         """Portraits of talkers with what PAD hears in them."""
         preset = self.preset
@@ -105,15 +112,18 @@ class AdapterSources:
     def people(self, split: str) -> Sequence[str]:
         return self.corpus.names(split)[: self.most(split, self.preset.people)]
 
-    def word_batches(self, people: Mapping[str, VoicedPeople]) -> list[Batches]:
+    def word_batches(
+        self, people: Mapping[str, VoicedPeople], *, room: int | None = None
+    ) -> list[Batches]:
+        """Captions leave `room` for that many words, by default for as many as there are."""
         preset = self.preset
-        tokens = tokens_by(self.model.tokenizer, preset.num_words)
+        tokens = tokens_by(self.model.tokenizer, preset.num_words if room is None else room)
         prompts = dataclasses.replace(preset.words.prompts, predefined=preset.prompt)
         batches: list[Batches] = []
         for split in SPLITS:
             size = self.batch_size(split, preset.words.batch_size)
             settings = dataclasses.replace(preset.words, batch_size=size, prompts=prompts)
-            batches.append(WordBatches(people[split], tokens, settings, **self._order(split)))
+            batches.append(WordBatches(people[split], tokens, settings, **self.order(split)))
         return batches
 
     def spatial_batches(self, latents: Mapping[str, ConditionLatents]) -> list[Batches]:
@@ -126,7 +136,7 @@ class AdapterSources:
             settings = dataclasses.replace(preset.spatial, batch_size=size, prompts=prompts)
             people = [self.corpus.attributes(name) for name in self.people(split)]
             batches.append(
-                SpatialBatches(people, latents[split], tokens, settings, **self._order(split))
+                SpatialBatches(people, latents[split], tokens, settings, **self.order(split))
             )
         return batches
 
@@ -139,7 +149,7 @@ class AdapterSources:
                 self.corpus.names(split),
                 dataclasses.replace(blending, pool=self.most(split, blending.pool)),
                 num_levels=len(config.channels),
-                **self._order(split),
+                **self.order(split),
             )
             for split in SPLITS
         ]
@@ -160,7 +170,7 @@ class AdapterSources:
         """The autoencoder where it is fastest."""
         return self.model.vae.to(self.processes.device)
 
-    def _order(self, split: str) -> dict[str, Any]:
+    def order(self, split: str) -> dict[str, Any]:
         return {"seed": self.seed_of(split), "in_order": split != "train"}
 
 

@@ -123,16 +123,19 @@ class SpatialBatches:
         other = int(draw.choice([i for i in range(len(neighbours)) if i != frame]))
         generated = int(self._in_order or draw.random() < config.generated)
         target = kept.portrait[person, frame].float()
-        identity = previous = torch.zeros_like(target)
-        if is_coherent and "identity" in config.conditions:
+        given = {}  # both are drawn even if one is left out, so that all else stays the same
+        if is_coherent:
             clean = draw.random() < 0.5 and not self._in_order
             source = kept.portrait if clean else kept.returned
-            identity = self._noisy(source[person, other], draw, config.noise / 2)
-        if is_coherent and "previous" in config.conditions:
+            given["identity"] = self._noisy(source[person, other], draw, config.noise / 2)
             hidden = kept.hidden[person, neighbours[frame], generated]
-            previous = self._noisy(hidden, draw, config.noise)
+            given["previous"] = self._noisy(hidden, draw, config.noise)
+        shown = [
+            given[name] if name in given and name in config.conditions else torch.zeros_like(target)
+            for name in _CONDITIONS
+        ]
         text = config.prompts.draw(self._people[person], draw)
-        return (target, kept.mesh[person, frame].float(), identity, previous), text
+        return (target, kept.mesh[person, frame].float(), *shown), text
 
     def _drawn(self, index: int, row: int) -> tuple[int, np.random.Generator]:
         """Whose row it is, and what draws all else about it."""

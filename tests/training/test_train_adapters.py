@@ -169,7 +169,9 @@ def test_a_frame_is_steered_by_its_mesh_another_frame_and_its_neighbour(corpus, 
 def test_an_ablation_leaves_a_condition_out(corpus, model):
     batch = spatial_batches(corpus, model, conditions=("identity",))(0, ALL)
     assert not batch.previous.any()
-    assert batch.identity.any()
+    whole = spatial_batches(corpus, model)(0, ALL)
+    for name in ("latents", "mesh", "identity", "tokens"):
+        assert torch.equal(getattr(batch, name), getattr(whole, name)), name
     with pytest.raises(InputError, match="conditions has pose"):
         SpatialBatchConfig(conditions=("pose",))
 

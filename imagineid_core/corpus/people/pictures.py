@@ -80,7 +80,7 @@ def draw_pictures(seed: int, index: int, num_frames: int, size: int) -> PersonPi
         matte=_mask_bytes(torch.cat([one.matte for one in portraits])),
         mouth_mask=_mask_bytes(torch.cat([one.mesh_frame.mouth_mask for one in portraits])),
         clean_plate=to_bytes(portraits[0].clean_plate),
-        mouth_box=_box(landmarks[:, MOUTH], size),
+        mouth_box=mouth_box_of(landmarks, size),
         landmarks=landmarks,
         coefficients=coefficients,
     )
@@ -103,7 +103,11 @@ def _mask_bytes(
     return (mask * 255).round().to(torch.uint8)
 
 
-def _box(points: Float[Tensor, "frames points 2"], size: int) -> Int[Tensor, "frames box=4"]:
+def mouth_box_of(
+    landmarks: Float[Tensor, "frames landmarks 2"], size: int
+) -> Int[Tensor, "frames box=4"]:
+    """Round the lips, a little wider."""
+    points = landmarks[:, MOUTH]
     margin = _BOX_MARGIN * size / 128
     first = (points.amin(dim=1) - margin).floor()
     last = (points.amax(dim=1) + margin).ceil()
