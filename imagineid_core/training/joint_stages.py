@@ -30,14 +30,12 @@ class WordsAndSpace(nn.Module):
         return self.spatial(mesh, identity, previous)
 
 
-class VoicedStage(SpatialStage):
+class VoicedStage(SpatialStage[WordsAndSpace]):
     """SCA where Y holds the words of a voice, as in Eq. 9. TIA learns too unless it is frozen.
 
     In validation `none` is the error of TIA without SCA, and `others_penalty` what another voice's
     words cost there: 0 where words say nothing of the voice.
     """
-
-    learned: WordsAndSpace
 
     def _text(self, batch: SpatialBatch) -> Tensor:
         assert isinstance(batch, VoicedBatch)
@@ -68,11 +66,9 @@ class SpaceAndUnet(nn.Module):
         return self.spatial(mesh, identity, previous)
 
 
-class OpenUnetStage(SpatialStage):
+class OpenUnetStage(SpatialStage[SpaceAndUnet]):
     """SCA with a copy of the UNet that learns along, at a share of SCA's rate; the given UNet stays
     as it is. `none` is then the error of the copy without SCA: what it forgot."""
-
-    learned: SpaceAndUnet
 
     def __init__(
         self,

@@ -20,10 +20,10 @@ from imagineid_core.training.noise_levels import (
     squared_error,
 )
 from imagineid_core.training.spatial_batches import SpatialBatch
-from imagineid_core.training.stage import Stage
+from imagineid_core.training.stage import Net, Stage
 
 
-class SpatialStage(Stage[nn.Module]):
+class SpatialStage(Stage[Net]):
     """`learned` is SCA, or more that is called as SCA is; without a `unet`, it has one.
 
     In validation: the error of v `coherent` (all conditions), `diverse` (the mesh alone) and
@@ -32,7 +32,7 @@ class SpatialStage(Stage[nn.Module]):
 
     def __init__(
         self,
-        learned: nn.Module,
+        learned: Net,
         *,
         unet: nn.Module | None,
         text_encoder: nn.Module,

@@ -9,10 +9,12 @@ import torch
 
 from imagineid_core.bench.count import full_size_parameters
 from imagineid_core.cli import main
+from imagineid_core.cli.evaluate_ablation import NAMES
 from imagineid_core.corpus.people import build_people_corpus, open_people_corpus
 from imagineid_core.errors import InputError
 from imagineid_core.evaluation.imagine.ablation.conditions import VARIANTS
 from imagineid_core.evaluation.imagine.ablation.held_frames import Given
+from imagineid_core.evaluation.imagine.ablation.joint import joint_batches
 from imagineid_core.evaluation.imagine.ablation.run import ABLATIONS, ALL, run_ablations
 from imagineid_core.evaluation.imagine.ablation.table import (
     PICTURE,
@@ -23,8 +25,9 @@ from imagineid_core.evaluation.imagine.ablation.table import (
     table_document,
     table_text,
 )
-from imagineid_core.evaluation.imagine.ablation.trials import short_preset
+from imagineid_core.evaluation.imagine.ablation.trials import Trials, short_preset
 from imagineid_core.evaluation.imagine.ablation.words import sound_statistics
+from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
 from imagineid_core.training.adapter_presets import mini, smoke
 from imagineid_core.training.adapter_sources import AdapterSources, Voices, digest_of
@@ -137,7 +140,9 @@ def test_opening_the_unet_counts_it_too(tables, model):
 
 
 def test_what_is_finished_is_not_run_again(tables, model, corpus, monkeypatch):
-    monkeypatch.setitem(ABLATIONS, "words", dataclasses.replace(ABLATIONS["words"], run=None))
+    monkeypatch.setitem(
+        ABLATIONS, "words", dataclasses.replace(ABLATIONS["words"], run=pytest.fail)
+    )
     (text,) = ablate(["words"], model, corpus, tables)
     assert "| N = 16 |" in text
     with pytest.raises(InputError, match="'steps': 2.*'steps': 3"):
@@ -182,10 +187,6 @@ def test_an_opened_unet_learns_slowly_on_a_copy(model, corpus, tmp_path):
 
 @pytest.mark.parametrize("jointly", [True, False])
 def test_joint_training_moves_both_and_sequential_training_one(model, corpus, tmp_path, jointly):
-    from imagineid_core.evaluation.imagine.ablation.joint import _batches
-    from imagineid_core.evaluation.imagine.ablation.trials import Trials
-    from imagineid_core.imagine.config import ImagineConfig
-
     made = sources(model, corpus, tmp_path)
     trials = Trials(
         sources=made, folder=tmp_path, voices=voices(), num_pictured=1, sampler=ImagineConfig()
@@ -196,7 +197,7 @@ def test_joint_training_moves_both_and_sequential_training_one(model, corpus, tm
     )
     parts = (stage.learned.textual, stage.learned.spatial, model.unet, model.text_encoder)
     before = [digest_of(part) for part in parts]
-    batches = _batches(trials)
+    batches = joint_batches(trials)
     one_step(stage, batches[0], tmp_path / "stage")
     after = [digest_of(part) for part in parts]
     assert [a != b for a, b in zip(after, before, strict=True)] == [jointly, True, False, False]
@@ -204,11 +205,11 @@ def test_joint_training_moves_both_and_sequential_training_one(model, corpus, tm
 
 def test_an_adapter_is_given_only_what_it_knows():
     def told(*latents):
-        return [latent is not None for latent in latents]
+        return [torch.tensor(latent is not None) for latent in latents]
 
     mesh, identity, previous = torch.zeros(3, 1, 4, 2, 2).unbind()
     given = Given(adapter=told, conditions=("previous",))
-    assert given(mesh, identity, previous) == [True, False, True]
+    assert [bool(there) for there in given(mesh, identity, previous)] == [True, False, True]
 
 
 def test_sound_statistics_know_how_loud_and_how_varied_a_band_is():
@@ -243,8 +244,6 @@ def test_a_short_preset_is_the_preset_but_shorter():
 
 
 def test_the_command_knows_every_ablation(capsys):
-    from imagineid_core.cli.evaluate_ablation import NAMES
-
     assert set(NAMES) == set(ABLATIONS)
     arguments = ["evaluate", "ablation", "words", "--model", "m", "--corpus", "c", "--out", "o"]
     assert main([*arguments, "--pad", "p"]) == 2

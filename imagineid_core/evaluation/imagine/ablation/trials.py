@@ -12,6 +12,7 @@ from torch import nn
 
 from imagineid_core.errors import InputError
 from imagineid_core.imagine.config import ImagineConfig
+from imagineid_core.imagine.spatial_condition import SpatialConditionAdapter
 from imagineid_core.training.adapter_presets import AdapterPreset
 from imagineid_core.training.adapter_sources import SPLITS, AdapterSources, Voices
 from imagineid_core.training.condition_latents import ConditionLatents
@@ -57,7 +58,7 @@ class Trials:
         stage.cpu()
         return dict(result.metrics)
 
-    def spatial_stage(self, sources: AdapterSources) -> SpatialStage:
+    def spatial_stage(self, sources: AdapterSources) -> SpatialStage[SpatialConditionAdapter]:
         """The standard one, untrained."""
         preset = sources.preset
         return SpatialStage(
