@@ -94,12 +94,12 @@ def _child(sound: str, repeats: int, threads: int) -> dict[str, Any]:
     nets = (pad.identity, pad.content, pad.emotion)
     return {
         "took": took,
-        "peak_mb": round(_peak_bytes() / 2**20, 1),
+        "peak_mb": round(peak_bytes() / 2**20, 1),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
     }
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """High-water mark of this process; getrusage would inherit the parent's."""
     status = Path("/proc/self/status")
     if status.exists():

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagineid_core.cli.evaluate_ablation import add_ablation
+from imagineid_core.cli.evaluate_imagine import add_imagine
 from imagineid_core.cli.outputs import refuse_overwriting
 from imagineid_core.cli.progress import StageBars, stage_bars
 
@@ -39,6 +41,8 @@ def add_commands(commands: Any) -> None:
     )
     listen.add_argument("--overwrite", action="store_true", help="replace a report that is there")
     listen.set_defaults(run=run_listen)
+    add_imagine(what)
+    add_ablation(what)
 
 
 def run_listen(options: argparse.Namespace) -> None:

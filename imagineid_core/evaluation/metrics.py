@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """`better` is 'higher' or 'lower'; `goal` is where it is met, None for one to compare with."""
+    """`better` is 'higher', 'lower', 'near 0' or 'near 1'.
+
+    `goal` is where it is met, for 'near' how far off it may be; None for one to compare with.
+    """
 
     meaning: str
     unit: str
@@ -20,7 +23,18 @@ class Metric:
         """None if there is no goal or nothing was measured."""
         if value is None or self.goal is None:
             return None
+        if self.better.startswith("near"):
+            return abs(value - float(self.better.removeprefix("near "))) <= self.goal
         return value >= self.goal if self.better == "higher" else value <= self.goal
+
+    @property
+    def told_goal(self) -> str:
+        """As a reader is told; nothing if there is none."""
+        if self.goal is None:
+            return ""
+        if self.better.startswith("near"):
+            return f"{self.better.removeprefix('near ')} ± {self.goal:.2f}"
+        return f"{'≥' if self.better == 'higher' else '≤'} {self.goal:.2f}"
 
 
 _R, _SHARE = "Pearson's r, -1 ... 1", "share, 0 ... 1"

@@ -40,9 +40,8 @@ def _numbers(report: Mapping[str, Any]) -> str:
         value = report[name]
         met = metric.is_met(value)
         mark = "" if met is None else "met" if met else "missed"
-        sign = "≥" if metric.better == "higher" else "≤"
-        goal = "" if metric.goal is None else f"{sign} {metric.goal:.2f}"
-        rows.append([name, number(_told(value), mark), number(goal), metric.meaning, metric.unit])
+        goal = number(metric.told_goal)
+        rows.append([name, number(_told(value), mark), goal, metric.meaning, metric.unit])
     return table(["name", "value", "goal", "meaning", "unit"], rows)
 
 
