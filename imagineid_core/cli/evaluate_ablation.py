@@ -18,7 +18,7 @@ def add_ablation(what: Any) -> None:
     ablation.add_argument("--talkers", metavar="DIR", help="a talker corpus, for the same")
     ablation.add_argument("--out", metavar="DIR", required=True, help="tables and pictures")
     ablation.add_argument("--preset", choices=PRESETS, default="mini", help="sizes, rates (mini)")
-    ablation.add_argument("--steps", type=int, default=100, metavar="N", help="a variant (100)")
+    ablation.add_argument("--steps", type=int, metavar="N", help="a variant (100; 300 of MBA)")
     ablation.add_argument("--pictured", type=int, default=8, metavar="N", help="people drawn (8)")
     ablation.add_argument("--sampler-steps", type=int, default=10, metavar="N", help="(10)")
     ablation.add_argument("--seed", type=int, default=0)

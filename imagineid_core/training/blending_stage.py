@@ -40,6 +40,13 @@ class BlendingStage(Stage[MaskBlendingAdapter]):
         self.hold("vae", vae)
         self.hold("perceptual", perceptual)
         self._weight = perceptual_weight
+        # A step of Adam moves what comes out by as much as there are inputs.
+        finest, *_ = widths = learned.config.channels
+        self.slow = {
+            f"convs.{level}": finest / width
+            for level, width in enumerate(widths)
+            if width != finest
+        }
 
     def forward(self, batch: BlendingBatch) -> dict[str, Tensor]:
         plate = self.learned(batch.background)

@@ -200,6 +200,9 @@ def test_every_variant_of_mask_blending_gets_gradients(corpus, model, variant):
         perceptual=EdgeDistance(),
         perceptual_weight=0.5,
     )
+    assert stage.slow == {
+        f"convs.{level}": 4 / width for level, width in enumerate(config.channels) if width > 4
+    }
     stage.train()(batches(0, ALL))["loss"].backward()
     gradients = [weight.grad for weight in stage.learned.parameters()]
     assert all(one is not None and bool(one.any()) for one in gradients)

@@ -53,6 +53,7 @@ class Ablation:
     claims: tuple[Claim, ...]
     run: Callable[[Trials], tuple[Rows, dict[str, Pictures]]]
     needs_voices: bool = False
+    steps: int = 100  # of a variant; some minutes for all of them on a core
 
 
 ABLATIONS = {
@@ -60,7 +61,7 @@ ABLATIONS = {
         title="Conditions of SCA (Fig. 9)", claims=CONDITION_CLAIMS, run=run_conditions
     ),
     "blending": Ablation(
-        title="Structure of MBA (Fig. 10)", claims=BLENDING_CLAIMS, run=run_blending
+        title="Structure of MBA (Fig. 10)", claims=BLENDING_CLAIMS, run=run_blending, steps=300
     ),
     "words": Ablation(
         title="Number of pseudo-words in TIA (Fig. 8)",
@@ -94,7 +95,7 @@ def run_ablations(
     preset: AdapterPreset,
     *,
     voices: Voices | None = None,
-    steps: int = 100,
+    steps: int | None = None,
     num_pictured: int = 8,
     sampler_steps: int = 10,
     guidance: float = 2.0,
@@ -102,9 +103,11 @@ def run_ablations(
     cpu: bool = False,
     on_progress: Progress | None = None,
 ) -> list[str]:
-    """The tables as Markdown. What is finished in `folder` is not run again.
+    """The tables as Markdown. What is finished in `folder` is not run again; `ablations.md` there
+    has all tables.
 
-    Every variant of an ablation has the same seed, batches and number of `steps`.
+    Every variant of an ablation has the same seed, batches and number of `steps`, which is the
+    ablation's own if it is not given.
     """
     if voices is None and (heard := [name for name in names if ABLATIONS[name].needs_voices]):
         raise InputError(
@@ -112,32 +115,37 @@ def run_ablations(
             "Give --pad and --talkers, or leave it out."
         )
     require_drawing()
-    folder, short = Path(folder), short_preset(preset, steps)
-    sources = AdapterSources(
-        model, corpus, folder / "latents", short, seed=seed, cpu=cpu, on_progress=on_progress
-    )
-    trials = Trials(
-        sources=sources,
-        folder=folder,
-        voices=voices,
-        num_pictured=num_pictured,
-        sampler=ImagineConfig(seed=seed, num_steps=sampler_steps, first_guidance=guidance),
-        cpu=cpu,
-    )
-    texts = [
-        table_text(_finished(trials, name), ABLATIONS[name].title, f"{name}/{PICTURE}")
-        for name in names
-    ]
-    write_whole(folder / ALL, "\n".join(texts).encode())
-    return texts
+    folder = Path(folder)
+    for name in names:
+        short = short_preset(preset, ABLATIONS[name].steps if steps is None else steps)
+        trials = Trials(
+            sources=AdapterSources(
+                model,
+                corpus,
+                folder / "latents",
+                short,
+                seed=seed,
+                cpu=cpu,
+                on_progress=on_progress,
+            ),
+            folder=folder,
+            voices=voices,
+            num_pictured=num_pictured,
+            sampler=ImagineConfig(seed=seed, num_steps=sampler_steps, first_guidance=guidance),
+            cpu=cpu,
+        )
+        _finish(trials, name)
+    there = [name for name in ABLATIONS if (folder / name / TABLE).is_file()]
+    write_whole(folder / ALL, "\n".join(_text(folder, name) for name in there).encode())
+    return [_text(folder, name) for name in names]
 
 
-def _finished(trials: Trials, name: str) -> dict[str, Any]:
+def _finish(trials: Trials, name: str) -> None:
     place, about = trials.folder / name, _about(trials)
     if (place / TABLE).is_file():
-        document = json.loads((place / TABLE).read_text(encoding="utf-8"))
+        document = _document(place)
         if document["about"] == about:
-            return document
+            return
         raise InputError(
             f"{place} holds an ablation with {document['about']} but {about} is asked for. "
             "Use the same, or another folder."
@@ -147,7 +155,14 @@ def _finished(trials: Trials, name: str) -> dict[str, Any]:
     document = table_document(name, about, rows, ablation.claims)
     save_sheet(pictures, place / PICTURE)
     write_table(place, document, ablation.title)
-    return document
+
+
+def _text(folder: Path, name: str) -> str:
+    return table_text(_document(folder / name), ABLATIONS[name].title, f"{name}/{PICTURE}")
+
+
+def _document(place: Path) -> dict[str, Any]:
+    return json.loads((place / TABLE).read_text(encoding="utf-8"))
 
 
 def _about(trials: Trials) -> dict[str, Any]:
