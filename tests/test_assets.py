@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from imagineid_core.assets import SHIPPED, check_suite, pack_suite, read_manifest, suite
+from imagineid_core.assets import SHIPPED, check_suite, pack, pack_suite, read_manifest, suite
 from imagineid_core.assets.manifest import MANIFEST
 from imagineid_core.errors import InputError, WeightsError
 from tests.tiny import TRAINING, save_tiny_suite
@@ -38,7 +38,7 @@ def test_what_is_shipped_is_whole():
     for name in manifest.suites:
         check_suite(name)
     listed = {(name, file) for name, one in manifest.suites.items() for file in one.files}
-    lying = {(path.parent.name, path.name) for path in SHIPPED.glob("*/*.safetensors")}
+    lying = {(name, file) for name in suite.SUITES for file in suite.lying_in(SHIPPED / name)}
     assert lying == listed
 
 
@@ -119,7 +119,7 @@ def test_another_suite_stays_when_one_is_packed(trained, packed):
 
 def test_too_large_a_file_and_too_large_a_suite_are_refused(tmp_path, trained, monkeypatch):
     size = (trained / FILES[0]).stat().st_size
-    monkeypatch.setattr(suite, "MOST_BYTES", size - 1)
+    monkeypatch.setattr(pack, "MOST_BYTES", size - 1)
     with pytest.raises(InputError, match="a shipped file may have at most"):
         pack_suite("listen", trained, folder=tmp_path / "assets")
     monkeypatch.undo()
@@ -131,7 +131,7 @@ def test_too_large_a_file_and_too_large_a_suite_are_refused(tmp_path, trained, m
 
 
 def test_the_limits_are_those_promised():
-    assert (suite.MOST_BYTES, suite.SUITES["listen"].most_bytes) == (16_000_000, 6_000_000)
+    assert (pack.MOST_BYTES, suite.SUITES["listen"].most_bytes) == (16_000_000, 6_000_000)
 
 
 def test_files_without_provenance_or_of_another_part_are_refused(tmp_path, trained):

@@ -33,6 +33,7 @@ class ShippedSuite:
 
     files: Mapping[str, ShippedFile]
     evaluation: Mapping[str, Any] | None = None  # numbers of `imagineid evaluate`, if measured
+    gates: Mapping[str, Any] = field(default_factory=dict)  # figures of `imagineid gate`, by gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             name: {
                 "files": {name: _told(file) for name, file in sorted(suite.files.items())},
                 "evaluation": suite.evaluation,
+                **({"gates": suite.gates} if suite.gates else {}),
             }
             for name, suite in sorted(manifest.suites.items())
         },
@@ -71,6 +73,7 @@ def read_manifest(folder: Path) -> Manifest:
             name: ShippedSuite(
                 files={name: _file_from(told) for name, told in suite["files"].items()},
                 evaluation=suite["evaluation"],
+                gates=suite.get("gates", {}),
             )
             for name, suite in document["suites"].items()
         }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagineid_core.assets import suite
+from imagineid_core.assets import pack_suite, suite
 from imagineid_core.cli import main
 from imagineid_core.performance import load_performance
 from tests.sounds import MP3, tone, write_sound
@@ -23,7 +23,7 @@ def trained(tmp_path):
 @pytest.fixture
 def shipped(tmp_path, trained, monkeypatch):
     folder = tmp_path / "assets é"
-    suite.pack_suite("listen", trained, folder=folder)
+    pack_suite("listen", trained, folder=folder)
     monkeypatch.setattr(suite, "SHIPPED", folder)
     return folder
 
