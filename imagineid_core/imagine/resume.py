@@ -4,8 +4,11 @@ Size does not depend on how many frames came before. Knows nothing about how fra
 """
 
 import dataclasses
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -50,8 +53,13 @@ def check_resumable(
         )
 
 
-def save_frame(path: str | Path, imagined: ImaginedFrame) -> None:
-    """Write what a clip needs to go on behind this frame; replaces a file whole or not at all."""
+def save_frame(
+    path: str | Path, imagined: ImaginedFrame, asked: Mapping[str, Any] | None = None
+) -> None:
+    """Write what a clip needs to go on behind this frame; replaces a file whole or not at all.
+
+    `asked` is what else the clip was begun with, for whoever goes on with it.
+    """
     from safetensors.torch import save
 
     state = {
@@ -63,6 +71,7 @@ def save_frame(path: str | Path, imagined: ImaginedFrame) -> None:
         "architecture": _ARCHITECTURE,
         "index": str(imagined.index),
         "config": config_to_json(imagined.config),
+        "asked": json.dumps(dict(asked or {})),
     }
     write_whole(Path(path), save(state, metadata=metadata))
 
@@ -89,3 +98,8 @@ def load_frame(path: str | Path) -> ImaginedFrame:
             f"{Path(path).name} does not hold a frame to go on from: {error}. "
             "Give the file that was written beside the unfinished clip."
         ) from error
+
+
+def load_asked(path: str | Path) -> dict[str, Any]:
+    """What `save_frame` was told of how the clip was begun."""
+    return json.loads(read_tensors(path)[0].get("asked", "{}"))

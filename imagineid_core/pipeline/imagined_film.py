@@ -9,6 +9,8 @@ from os import PathLike
 from typing import overload
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from imagineid_core.errors import InputError
 from imagineid_core.face.mesh import mesh_from
@@ -23,6 +25,7 @@ from imagineid_core.render.mesh_frame import render_mesh_frame
 from imagineid_core.values import SAMPLE_RATE, FaceBasis, Performance, Speech
 from imagineid_core.video.open_writer import open_writer
 
+Show = Callable[[Float[Tensor, "3 height width"]], Float[Tensor, "3 tall wide"]]
 CONTROLS = ("colour", "untextured", "normals", "depth")
 _DEPTH_RANGE = (9.0 - PORTRAIT_PLACE[2], 11.5 - PORTRAIT_PLACE[2])  # dm from the camera
 
@@ -71,10 +74,11 @@ class MeshPictures(Sequence[MeshPicture]):
 
 @dataclass(frozen=True, kw_only=True)
 class Film:
-    """What was made: the last frame, to go on from, and how many this film holds."""
+    """What was made: the last frame, to go on from, and how many frames the film holds by now."""
 
     last: ImaginedFrame | None
     num_frames: int
+    num_made: int  # this time
     is_whole: bool
 
 
@@ -87,6 +91,7 @@ def film_imagined(
     *,
     image: Image | None = None,
     resume: ImaginedFrame | None = None,
+    show: Show | None = None,
     overwrite: bool = False,
     on_step: OnStep | None = None,
     interrupted: Callable[[], bool] | None = None,
@@ -94,7 +99,8 @@ def film_imagined(
 ) -> Film:
     """Write every frame as it is made, with the voice; cut short, it plays to where it got.
 
-    A film that goes on from `resume` holds the frames behind that one, and their sound.
+    With `resume` the film that was cut short behind that frame, at `path`, goes on: its frames stay
+    as they are. `show` makes of a frame what the film shows of it.
     """
     first = 0 if resume is None else resume.index + 1
     if first >= len(meshes):
@@ -102,14 +108,14 @@ def film_imagined(
             f"frame {first} would be the next but the clip ends at frame {len(meshes) - 1}. "
             "It is whole; there is nothing to go on with."
         )
-    heard_from = round(first / speech.fps * SAMPLE_RATE)
     last = resume
     with open_writer(
         path,
         fps=speech.fps,
-        sound=speech.waveform[None, heard_from:],
+        sound=speech.waveform[None],
         sample_rate=SAMPLE_RATE,
         overwrite=overwrite,
+        after=first,
     ) as writer:
         for done in imagine(
             host,
@@ -120,9 +126,14 @@ def film_imagined(
             on_step=on_step,
             interrupted=interrupted,
         ):
-            writer.write(done.frame[0])
+            writer.write(done.frame[0] if show is None else show(done.frame[0]))
             last = done
             if on_frame is not None:
                 on_frame(done)
-    num_frames = 0 if last is None else last.index + 1 - first
-    return Film(last=last, num_frames=num_frames, is_whole=first + num_frames == len(meshes))
+    num_frames = 0 if last is None else last.index + 1
+    return Film(
+        last=last,
+        num_frames=num_frames,
+        num_made=num_frames - first,
+        is_whole=num_frames == len(meshes),
+    )

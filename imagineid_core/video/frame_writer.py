@@ -17,18 +17,28 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from imagineid_core.errors import InputError
+from imagineid_core.video.reader import count_frames, frame_size
 
 
 class FrameWriter(ABC):
-    """`with open_writer(path, fps=25) as w: w.write(frame)`; the first frame sets the size."""
+    """`with open_writer(path, fps=25) as w: w.write(frame)`; the first frame sets the size.
 
-    def __init__(self, path: Path, fps: Fraction) -> None:
-        self.path, self.fps, self.num_frames = path, Fraction(fps), 0
+    `after` frames are there already and stay as they are; what is written comes behind them.
+    """
+
+    def __init__(self, path: Path, fps: Fraction, after: int = 0) -> None:
+        self.path, self.fps, self.after = path, Fraction(fps), after
+        self.num_frames = after  # so far
         self._size: tuple[int, int] | None = None  # width, height
         self._is_closed = False
         if self.fps <= 0:
             raise InputError(
                 f"fps is {fps}, but time must pass between frames. Use for example 25."
+            )
+        if after and (there := count_frames(path)) != after:
+            raise InputError(
+                f"{path} holds {there} frames, but it should go on behind {after}. Give the file "
+                "that was left unfinished, or make it anew."
             )
 
     def __enter__(self) -> "FrameWriter":
@@ -56,13 +66,14 @@ class FrameWriter(ABC):
         if self._is_closed:
             raise InputError(f"{self.path.name} is closed. Write its frames before closing it.")
         size = (pixels.shape[1], pixels.shape[0])
-        if self._size is None:
-            self._check_size(*size)
-        elif size != self._size:
+        kept = frame_size(self.path) if self._size is None and self.after else self._size
+        if kept is not None and size != kept:
             raise InputError(
                 f"frame {self.num_frames} is {size[0]} x {size[1]} but the video is "
-                f"{self._size[0]} x {self._size[1]}. Keep one size."
+                f"{kept[0]} x {kept[1]}. Keep one size."
             )
+        if self._size is None:
+            self._check_size(*size)
         with self._nothing_half_written():
             if self._size is None:
                 self._begin(*size)

@@ -23,8 +23,12 @@ def open_writer(
     sound: Float[Tensor, "channels samples"] | None = None,
     sample_rate: int = 0,
     overwrite: bool = False,
+    after: int = 0,
 ) -> FrameWriter:
-    """MP4 or WebM by the ending; a name without one, or a folder that exists, holds pictures."""
+    """MP4 or WebM by the ending; a name without one, or a folder that exists, holds pictures.
+
+    With `after` the file goes on behind the frames it holds; `sound` is then that of all frames.
+    """
     path = Path(path)
     ending = path.suffix.lower()
     if path.is_dir() or not ending:
@@ -36,4 +40,6 @@ def open_writer(
             f"{path.name} ends in {ending}, which is not written here. Use {' or '.join(ENDINGS)}, "
             "or a name without an ending for a folder of numbered pictures."
         )
-    return kind(path, fps=fps, sound=sound, sample_rate=sample_rate, overwrite=overwrite)
+    return kind(
+        path, fps=fps, sound=sound, sample_rate=sample_rate, overwrite=overwrite, after=after
+    )

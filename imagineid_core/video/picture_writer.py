@@ -39,20 +39,21 @@ class PictureWriter(FrameWriter):
         sound: Float[Tensor, "channels samples"] | None = None,
         sample_rate: int = 0,
         overwrite: bool = False,
+        after: int = 0,
     ) -> None:
-        super().__init__(Path(path), fps)
+        super().__init__(Path(path), fps, after)
         if self.path.exists() and not self.path.is_dir():
             raise InputError(
                 f"{self.path} is a file, so no pictures can lie in it. Give another folder."
             )
-        if not overwrite and (there := next(self.path.glob(_NUMBERED), None)):
+        if not overwrite and not after and (there := next(self.path.glob(_NUMBERED), None)):
             raise InputError(
                 f"{self.path} holds {there.name} already. Choose another folder, or overwrite it."
             )
         self._track, self._wave = None, None
         if sound is not None:
             self._track = Soundtrack(sound, sample_rate, fps=self.fps, rate=sample_rate)
-            self._destination = Destination(self.path / SOUND, overwrite=overwrite)
+            self._destination = Destination(self.path / SOUND, overwrite=overwrite or after > 0)
 
     def _begin(self, width: int, height: int) -> None:
         self.path.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from imagineid_core.video.frame_writer import FrameWriter
 from imagineid_core.video.soundtrack import Soundtrack, check_sound
 
 _BLOCK = 1024  # samples, for a codec that takes any number
+_REORDERED = 2  # frames that a frame of libx264 waits for, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class _Format:
     video_codec: str
     video_options: dict[str, str]
     needs_even_sizes: bool
+    stream_filter: str | None  # packets of a file as its encoder made them, for another file
     sound_codec: str
     sound_bits: int  # per second
     sound_rates: tuple[int, ...]  # other rates become the first
@@ -41,6 +43,7 @@ _FORMATS = {
         video_codec="libx264",
         video_options={"crf": "18"},  # visually near lossless
         needs_even_sizes=True,
+        stream_filter="h264_mp4toannexb",
         sound_codec="aac",
         sound_bits=192_000,
         sound_rates=(48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000),
@@ -52,6 +55,7 @@ _FORMATS = {
         # b:v 0 makes crf a quality; cpu-used 4 takes a third of the default's time.
         video_options={"crf": "20", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
         needs_even_sizes=False,
+        stream_filter=None,
         sound_codec="libopus",
         sound_bits=128_000,
         sound_rates=(48_000, 24_000, 16_000, 12_000, 8_000),
@@ -65,7 +69,7 @@ class VideoWriter(FrameWriter):
 
     `sound`: [channels, samples] in [-1, 1] at `sample_rate`, one or two channels. What is longer
     than the video is left out, what is shorter ends in silence. MP4 (H.264, AAC) holds even sizes
-    only; WebM (VP9, Opus) any.
+    only; WebM (VP9, Opus) any. Frames that are there already are copied as they were encoded.
     """
 
     def __init__(
@@ -76,8 +80,9 @@ class VideoWriter(FrameWriter):
         sound: Float[Tensor, "channels samples"] | None = None,
         sample_rate: int = 0,
         overwrite: bool = False,
+        after: int = 0,
     ) -> None:
-        super().__init__(Path(path), fps)
+        super().__init__(Path(path), fps, after)
         ending = self.path.suffix.lower()
         if ending not in _FORMATS:
             raise InputError(
@@ -85,7 +90,7 @@ class VideoWriter(FrameWriter):
                 "Give the video one of these endings."
             )
         self._format = _FORMATS[ending]
-        self._destination = Destination(self.path, overwrite=overwrite)
+        self._destination = Destination(self.path, overwrite=overwrite or after > 0)
         if sound is not None:
             check_sound(sound, sample_rate)
         self._sound, self._sample_rate = sound, sample_rate
@@ -118,13 +123,42 @@ class VideoWriter(FrameWriter):
         self._video.pix_fmt = "yuv420p"
         self._video.time_base = 1 / self.fps
         self._video.options = chosen.video_options
-        if self._track is None:
-            return
-        layout = "mono" if self._track.num_channels == 1 else "stereo"
+        if self._track is not None:
+            self._add_sound(self._track)
+        if self.after:
+            self._copy_before()
+
+    def _add_sound(self, track: Soundtrack) -> None:
+        layout = "mono" if track.num_channels == 1 else "stereo"
         self._audio = self._container.add_stream(
-            chosen.sound_codec, rate=self._track.rate, layout=layout
+            self._format.sound_codec, rate=track.rate, layout=layout
         )
-        self._audio.bit_rate = chosen.sound_bits
+        self._audio.bit_rate = self._format.sound_bits
+
+    def _copy_before(self) -> None:
+        """What was encoded is not encoded again; its sound is, in step, so that little waits.
+
+        H.264 packets bring their parameters along: those of the file are the new encoder's.
+        """
+        import av
+        from av.bitstream import BitStreamFilterContext
+
+        with av.open(str(self.path)) as before:
+            kept = before.streams.video[0]
+            name, number = self._format.stream_filter, 0
+            copied = None if name is None else BitStreamFilterContext(name, kept)
+            for packet in before.demux(kept):
+                if not packet.size:  # the end
+                    continue
+                for one in [packet] if copied is None else copied.filter(packet):
+                    one.time_base = kept.time_base  # which the filter forgets
+                    if copied is not None:
+                        # A film of one frame is not reordered, so its times leave no room.
+                        one.dts = round((number - _REORDERED) / self.fps / one.time_base)
+                    one.stream = self._video
+                    self._container.mux(one)
+                    number += 1
+                    self._encode_sound(number)
 
     def _put(self, pixels: UInt8[np.ndarray, "height width rgb=3"]) -> None:
         import av

@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from imagineid_core.errors import WeightsError
+from imagineid_core.imagine.adapters import encoded_prompt
+from imagineid_core.imagine.mini_suite import MINI_RECOMMENDED
+from imagineid_core.imagine.recommended import (
+    RECOMMENDED,
+    RecommendedConfig,
+    load_recommended,
+    save_recommended,
+)
+from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
+from imagineid_core.imagine.textual_inversion import FACE_PROMPT, encode_text, prompt_ids
+from tests.imagine.tiny_diffusion import save_tiny_suite
+
+
+def test_a_model_that_says_nothing_is_used_as_the_paper_does(tmp_path):
+    told = load_recommended(tmp_path)
+    assert (told.prompt, told.num_steps, told.show_size) == (FACE_PROMPT, 50, None)
+
+
+def test_what_a_model_recommends_is_read_as_it_was_written(tmp_path):
+    for told in (MINI_RECOMMENDED, RecommendedConfig(guidance=3.5)):
+        save_recommended(tmp_path, told)
+        assert load_recommended(tmp_path) == told
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"steps": 3}', '{"num_steps": "3"}'])
+def test_recommendations_that_cannot_be_read_are_named(tmp_path, text):
+    (tmp_path / RECOMMENDED).write_text(text)
+    with pytest.raises(WeightsError, match="recommended.json is not readable"):
+        load_recommended(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_models_own_prompt_is_read_before_the_users_words(tmp_path):
+    save_tiny_suite(tmp_path)
+    save_recommended(tmp_path, RecommendedConfig(prompt="a hat"))
+    model = load_stable_diffusion(tmp_path)
+    expected = encode_text(model.text_encoder, prompt_ids(model.tokenizer, "a hat, red")).states
+    assert torch.equal(encoded_prompt(model, "red"), expected)
+    other = replace(model, recommended=RecommendedConfig(prompt="a face"))
+    assert not torch.equal(encoded_prompt(other, "red"), expected)
