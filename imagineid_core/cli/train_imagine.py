@@ -24,6 +24,9 @@ def add_imagine(what: Any) -> None:
     imagine.add_argument(
         "--corpus", metavar="DIR", help="a people corpus (one is made in the output folder)"
     )
+    imagine.add_argument(
+        "--vae", metavar="DIR", help="take the autoencoder of this model instead of training one"
+    )
     imagine.add_argument("--out", metavar="DIR", help="model and logs (out/imagine/PRESET)")
     imagine.add_argument("--seed", type=int, default=0)
     imagine.add_argument("--cpu", action="store_true", help="leave the GPU alone")
@@ -41,6 +44,7 @@ def run_imagine(options: argparse.Namespace) -> None:
             people_corpus(options, out, preset, bars),
             out,
             preset,
+            vae=options.vae,
             seed=options.seed,
             command=_command(options),
             cpu=options.cpu,

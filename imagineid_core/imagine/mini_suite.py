@@ -184,7 +184,19 @@ def save_suite(
     write_whole(folder / MODEL_INDEX, (json.dumps(index, indent=1) + "\n").encode())
     if recommended is not None:
         save_recommended(folder, recommended)
-    write_whole(folder / PROVENANCE, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
+    write_about(folder, about)
+
+
+def write_about(folder: str | PathLike[str], about: dict[str, Any]) -> None:
+    """How a model was made, beside it."""
+    told = json.dumps(about, indent=1, sort_keys=True) + "\n"
+    write_whole(Path(folder) / PROVENANCE, told.encode())
+
+
+def read_about(folder: str | PathLike[str]) -> dict[str, Any]:
+    """What `write_about` wrote; empty for a model of another's."""
+    path = Path(folder) / PROVENANCE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def save_part(

@@ -30,8 +30,11 @@ from imagineid_core.imagine.mini_suite import (
     build_unet,
     build_vae,
     fold_standardisation,
+    load_vae,
+    read_about,
     save_part,
     save_suite,
+    write_about,
 )
 from imagineid_core.imagine.tokenizer import ClipVocabulary, token_numbers, vocabulary_of
 from imagineid_core.training.caption_batches import CaptionBatches
@@ -41,12 +44,19 @@ from imagineid_core.training.imagine_presets import ImaginePreset
 from imagineid_core.training.latent_batches import LatentBatches, encoded_people
 from imagineid_core.training.loop import Batches, LoopConfig, Trained, train
 from imagineid_core.training.optional import training_package
-from imagineid_core.training.picture_batches import PictureBatches
+from imagineid_core.training.picture_batches import PictureBatchConfig, PictureBatches
 from imagineid_core.training.processes import is_first_process
 from imagineid_core.training.stage import Stage
 from imagineid_core.training.vae_stage import VaeStage
 
-STAGES = ("vae", "caption", "diffusion")
+# What of a preset decides a stage beside its loop.
+DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
+    "vae": ("suite", "pictures", "vae_loss"),
+    "fine": ("suite", "fine_pictures", "vae_loss"),
+    "caption": ("suite", "prompts", "caption_batch_size"),
+    "diffusion": ("suite", "prompts", "caption_dropout", "diffusion_batch_size", "mirrored"),
+}
+STAGES = tuple(DEPENDS_ON)
 MODEL = "model"  # the diffusers folder in the output folder
 Progress = Callable[[str, int, int], None]
 _AS_SPOKEN = PromptConfig(left_out=0.0, stray=0.0)
@@ -67,6 +77,7 @@ def train_imagine(
     folder: str | PathLike[str],
     preset: ImaginePreset,
     *,
+    vae: str | PathLike[str] | None = None,
     seed: int = 0,
     command: str = "",
     cpu: bool = False,
@@ -74,7 +85,8 @@ def train_imagine(
 ) -> Imaginer:
     """Train what `preset` says and write a diffusers folder `model`.
 
-    A gated preset measures its autoencoder on people never seen, writes gate_vae.json and stops
+    `vae` is a folder that such a training wrote before: its autoencoder is taken as it is. A gated
+    preset measures its autoencoder on people never seen, writes gate_vae.json and stops
     with an error if that is not good enough to build on. Under `accelerate launch` every process
     calls this alike; the first one writes.
     """
@@ -84,18 +96,24 @@ def train_imagine(
             f"learns {preset.suite.size}. Make a corpus with --size {preset.suite.size}."
         )
     work = _Work(corpus, Path(folder), preset, seed, command, cpu, on_progress)
-    vae, latents = work.vae()
+    encoder, latents = work.vae() if vae is None else work.finished_vae(Path(vae))
     vocabulary = vocabulary_of(caption_words())
     text_encoder = work.text_encoder(vocabulary)
     unet = _built(lambda: build_unet(preset.suite), seed + 1)
     learned = CaptionedUnet(unet, text_encoder)
     nothing = token_numbers([""], vocabulary)[0]
     stage = DiffusionStage(learned, nothing, caption_dropout=preset.caption_dropout)
-    work.run("diffusion", stage, preset.diffusion_loop, work.latents(latents, vocabulary))
+    work.run(
+        "diffusion",
+        stage,
+        preset.diffusion_loop,
+        work.latents(latents, vocabulary),
+        {"vae": _digest(encoder, corpus.corpus_hash)},
+    )
     if is_first_process():
         save_suite(
             work.folder / MODEL,
-            vae=vae,
+            vae=encoder,
             text_encoder=text_encoder,
             unet=unet,
             vocabulary=vocabulary,
@@ -123,6 +141,7 @@ class _Work:
         self._on_progress = on_progress
         self.names = {split: corpus.names(split) for split in ("train", "validation")}
         self.results: dict[str, Trained] = {}
+        self.taken: dict[str, Any] = {}  # what is told of stages that were trained elsewhere
         self.gates: dict[str, Any] = {}
 
     @property
@@ -133,32 +152,51 @@ class _Work:
         """The autoencoder with whitened latents, and those of both splits."""
         preset = self.preset
         vae = _built(lambda: build_vae(preset.suite), self.seed)
-        batches = (
-            PictureBatches(self.corpus, self.names["train"], preset.pictures, seed=self.seed),
-            PictureBatches(
-                self.corpus,
-                self.names["validation"],
-                preset.pictures,
-                seed=_VALIDATION_SEED,
-                in_order=True,
-            ),
-        )
-        self.run("vae", VaeStage(vae, preset.vae_loss), preset.vae_loop, batches)
-        # One process encodes, the others read.
-        processes = training_package("accelerate").PartialState(cpu=self.cpu)
-        with processes.main_process_first():
-            latents = {split: self._encoded(vae, split) for split in self.names}
+        stage = VaeStage(vae, preset.vae_loss)
+        self.run("vae", stage, preset.vae_loop, self._pictures(preset.pictures))
+        rough = {"vae": _digest(vae, self.corpus.corpus_hash)}
+        self.run("fine", stage, preset.fine_loop, self._pictures(preset.fine_pictures), rough)
+        self._gate(vae)
+        latents = self._all_encoded(vae)
         mean, spread = _moments(latents["train"])
         whitened = {
             split: ((of_split.float() - _channels(mean)) / _channels(spread)).half()
             for split, of_split in latents.items()
         }
         folded = fold_standardisation(vae, mean, spread).eval()
-        if is_first_process():
-            save_part(self.folder / MODEL, "vae", folded)
-        if preset.is_gated:
-            self._gate(folded)
+        self._keep_vae(folded)
         return folded, whitened
+
+    def _pictures(self, config: PictureBatchConfig) -> tuple[Batches, Batches]:
+        train, validation = self.names["train"], self.names["validation"]
+        return (
+            PictureBatches(self.corpus, train, config, seed=self.seed),
+            PictureBatches(self.corpus, validation, config, seed=_VALIDATION_SEED, in_order=True),
+        )
+
+    def finished_vae(self, folder: Path) -> tuple[nn.Module, dict[str, Tensor]]:
+        """An autoencoder of before, whose latents are white already, and those of both splits."""
+        vae = load_vae(folder)
+        told = read_about(folder)
+        for name in ("vae", "fine"):
+            stage = dict(told.get("stages", {}).get(name, {}))
+            self.taken[name] = {"command": told.get("command", ""), **stage}
+        self._gate(vae)
+        latents = self._all_encoded(vae)
+        self._keep_vae(vae)
+        return vae, latents
+
+    def _all_encoded(self, vae: nn.Module) -> dict[str, Tensor]:
+        """One process encodes, the others read."""
+        processes = training_package("accelerate").PartialState(cpu=self.cpu)
+        with processes.main_process_first():
+            return {split: self._encoded(vae, split) for split in self.names}
+
+    def _keep_vae(self, vae: nn.Module) -> None:
+        """What made it lies beside it, for a training that begins with it."""
+        if is_first_process():
+            save_part(self.folder / MODEL, "vae", vae)
+            write_about(self.folder / MODEL, self.about())
 
     def text_encoder(self, vocabulary: ClipVocabulary) -> nn.Module:
         """Trained on captions alone; the diffusion stage trains it on."""
@@ -199,9 +237,15 @@ class _Work:
         )
 
     def run(
-        self, name: str, stage: Stage[Any], loop: LoopConfig, batches: tuple[Batches, Batches]
+        self,
+        name: str,
+        stage: Stage[Any],
+        loop: LoopConfig,
+        batches: tuple[Batches, Batches],
+        made_with: Mapping[str, str] | None = None,
     ) -> None:
         _LOG.info("stage %s: %d steps", name, loop.num_steps)
+        asdict = dataclasses.asdict(self.preset)
         self.results[name] = train(
             stage,
             batches[0],
@@ -209,8 +253,9 @@ class _Work:
             dataclasses.replace(loop, seed=self.seed),
             validation=batches[1],
             setting={
+                **(made_with or {}),
                 "corpus": self.corpus.corpus_hash,
-                "preset": dataclasses.asdict(_without_loops(self.preset)),
+                "preset": {field: asdict[field] for field in DEPENDS_ON[name]},
             },
             cpu=self.cpu,
         )
@@ -224,7 +269,8 @@ class _Work:
             "seed": self.seed,
             "corpus": self.corpus.corpus_hash,
             "recipe": self.corpus.manifest.recipe,
-            "stages": {
+            "stages": self.taken
+            | {
                 name: {"steps": result.step, "best_step": result.best_step, **result.metrics}
                 for name, result in self.results.items()
             },
@@ -246,13 +292,14 @@ class _Work:
         )
 
     def _gate(self, vae: nn.Module) -> None:
-        """The first process measures; all of them stop if it is missed."""
-        path = self.folder / "gate_vae.json"
+        """Every process measures, for all must know whether to go on; the first one writes."""
+        if not self.preset.is_gated:
+            return
         told = None if self._on_progress is None else partial(self._on_progress, "gate vae")
         figures = measure_vae(vae, self.corpus, on_progress=told)
         self.gates["vae"] = gate_document("vae", figures)
         if is_first_process():
-            write_gate(path, self.gates["vae"])
+            write_gate(self.folder / "gate_vae.json", self.gates["vae"])
         check_gate("vae", figures)
 
 
@@ -271,12 +318,6 @@ def _built(make: Callable[[], Any], seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
-
-
-def _without_loops(preset: ImaginePreset) -> ImaginePreset:
-    """A later stage's length may change without touching the stages before it."""
-    loops = {f"{name}_loop": LoopConfig(num_steps=1) for name in STAGES}
-    return dataclasses.replace(preset, **loops)
 
 
 def _digest(vae: nn.Module, corpus_hash: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 
 from imagineid_core.checkpoint import config_from_json, config_to_json
 from imagineid_core.corpus.people import build_people_corpus, open_people_corpus, to_image
@@ -30,6 +31,9 @@ from imagineid_core.training.vae_stage import VaeLossConfig, VaeStage, edge_dist
 
 pytest.importorskip("accelerate", reason="the loop runs on accelerate, of the `train` extra")
 pytest.importorskip("tensorboard", reason="the loop logs to TensorBoard, of the `train` extra")
+
+
+VAE_FILE = "diffusion_pytorch_model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,8 @@ def trained(corpus, tmp_path_factory):
 def test_every_loss_of_the_smoke_preset_falls_on_people_never_seen(trained, stage):
     folder, _ = trained
     values = [value for _, value in curves(folder / stage)["loss"]["validation"]]
-    assert values[-1] < 0.97 * values[0], values
+    # The second stage of the autoencoder begins where the first one ended.
+    assert values[-1] < (1.0 if stage == "fine" else 0.97) * values[0], values
 
 
 @pytest.mark.slow
@@ -89,6 +94,27 @@ def test_a_second_call_reads_what_the_first_one_learned(trained, corpus):
     assert {path: path.read_bytes() for path in folder.glob("*/step_*")} == before
 
 
+@pytest.mark.slow
+def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_path):
+    _, before = trained
+    preset = smoke()
+    loop = dataclasses.replace(preset.diffusion_loop, num_steps=2, validate_every=1)
+    after = train_imagine(
+        corpus,
+        tmp_path,
+        dataclasses.replace(preset, diffusion_loop=loop),
+        vae=before.model,
+        cpu=True,
+    )
+    assert set(after.metrics) == {"caption", "diffusion"}
+    first, second = (load_file(path.model / "vae" / VAE_FILE) for path in (before, after))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    told = json.loads((after.model / "training.json").read_text())["stages"]
+    earlier = json.loads((before.model / "training.json").read_text())
+    for stage in ("vae", "fine"):
+        assert told[stage] == {"command": earlier["command"], **earlier["stages"][stage]}
+
+
 def test_a_gated_preset_stops_at_a_bad_autoencoder_and_says_why(corpus, tmp_path):
     preset = smoke()
     loop = dataclasses.replace(preset.vae_loop, num_steps=1)
@@ -114,13 +140,6 @@ def test_every_config_of_a_preset_survives_json(name):
         config = getattr(preset, field.name)
         if dataclasses.is_dataclass(config):
             assert config_from_json(config_to_json(config), type(config)) == config, field.name
-
-
-def test_mini_sees_as_many_pictures_as_were_found_to_be_needed():
-    preset = mini()
-    assert preset.vae_loop.num_steps * preset.pictures.batch_size >= 16_000
-    assert preset.diffusion_loop.num_steps * preset.diffusion_batch_size >= 110_000
-    assert preset.is_gated
 
 
 def test_picture_batches_are_a_function_of_their_index_shared_by_processes(corpus):
