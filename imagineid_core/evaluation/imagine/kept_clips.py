@@ -164,12 +164,12 @@ def _keep(folder: Path, done: ImaginedFrame) -> None:
     """The picture, what lies beside it, and last of all what it takes to go on."""
     save_picture(done.frame[0], _picture(folder, done.index))
     assert done.latent is not None
-    beside = {"latent": done.latent[0].float().cpu().numpy()}
-    if done.person_mask is not None:
+    latent, buffer = done.latent[0].float().cpu().numpy(), io.BytesIO()
+    if done.person_mask is None:
+        np.savez(buffer, latent=latent)
+    else:
         mask = (done.person_mask[0].float().cpu() * 255).round().to(torch.uint8)
-        beside["mask"] = mask.numpy()
-    buffer = io.BytesIO()
-    np.savez(buffer, **beside)
+        np.savez(buffer, latent=latent, mask=mask.numpy())
     write_whole(_beside(folder, done.index), buffer.getvalue())
     save_frame(folder / _LAST, done)
 

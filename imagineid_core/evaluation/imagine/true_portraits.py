@@ -13,9 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from imagineid_core.corpus.people import PeopleCorpus, to_image
+from imagineid_core.errors import InputError
 from imagineid_core.evaluation.imagine.kept_clips import ClipMaker
 from imagineid_core.face.pose import PORTRAIT_PLACE
 from imagineid_core.imagine.config import ImagineConfig
+from imagineid_core.imagine.stable_diffusion import StableDiffusion
+from imagineid_core.imagine.textual_inversion import prompt_ids, with_own_words
 from imagineid_core.training.face_regions import mouth_crops, peak_signal_to_noise
 from imagineid_core.values import PAPER_FPS, MotionTrack, Performance
 
@@ -49,7 +52,7 @@ def against_truth(
         )
         clip = maker.clip(
             f"truth_{name}", performance, config,
-            prompt=person.caption, image=images[:1], heard=False,
+            prompt=_told_of(person.caption, maker.model), image=images[:1], heard=False,
         )  # fmt: skip
         rows.append((images[0], images[1], clip.frames[1]))
         boxes.append(person.mouth_box[1].long())
@@ -61,6 +64,20 @@ def against_truth(
         mouths = mouth_crops(images, box), mouth_crops(truth, box)
         figures[f"truth_mouth_psnr{suffix}"] = float(peak_signal_to_noise(*mouths).mean())
     return AgainstTruth(identity=identity, truth=truth, made=made, figures=figures)
+
+
+def _told_of(caption: str, model: StableDiffusion) -> str:
+    """The parts of a caption, from the first on, for which the text encoder has room."""
+    parts = caption.split(", ")
+    while parts:
+        told = ", ".join(parts)
+        try:
+            prompt_ids(model.tokenizer, with_own_words(model.recommended.prompt, told))
+        except InputError:
+            parts.pop()
+        else:
+            return told
+    return ""
 
 
 def _still_lids(pose: Float[Tensor, "frames pose=6"], fps: Fraction) -> MotionTrack:
