@@ -82,4 +82,5 @@ def _film(model_folder: str, adapters_folder: str, num_frames: int) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"peak_mb": _film(sys.argv[1], sys.argv[2], int(sys.argv[3]))}))
+    peak = _film(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    sys.stdout.write(json.dumps({"peak_mb": peak}) + "\n")
