@@ -6,7 +6,7 @@ Knows nothing about words or diffusion.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,8 @@ def voiced_frames(
             return _from(tensors)
     rows = []
     # Names are sorted by speaker; neighbours in a batch should be other people.
-    for done, number in enumerate(np.random.default_rng(seed).permutation(len(names)).tolist()):
+    order: list[int] = np.random.default_rng(seed).permutation(len(names)).tolist()
+    for done, number in enumerate(order):
         clip = corpus.load(names[number])
         look, portraits = frames_of(clip, seed, number, size)
         made = latents_of(
@@ -111,6 +112,11 @@ def frames_of(clip: Clip, seed: int, number: int, size: int) -> tuple[int, list[
 @dataclass(frozen=True, kw_only=True)
 class VoicedBatch(SpatialBatch, WordBatch):
     """All that steers a frame, and what was heard."""
+
+    def to(self, device: torch.device) -> "VoicedBatch":
+        return replace(
+            self, **{one.name: getattr(self, one.name).to(device) for one in fields(self)}
+        )
 
 
 class VoicedBatches(SpatialBatches):
