@@ -262,6 +262,7 @@ def test_goals_have_directions(better, goal, met, missed, told):
     assert metric.told_goal == told
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_process_of_its_own(suite, tmp_path):
     (peak,) = film_memory(suite, suite, lengths=(2,)).values()
     assert 50 < peak < 5_000
