@@ -53,10 +53,12 @@ from imagineid_core.training.vae_stage import VaeStage
 DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
     "vae": ("suite", "pictures", "vae_loss"),
     "fine": ("suite", "fine_pictures", "vae_loss"),
+    "finer": ("suite", "finer_pictures", "vae_loss"),
     "caption": ("suite", "prompts", "caption_batch_size"),
     "diffusion": ("suite", "prompts", "caption_dropout", "diffusion_batch_size", "mirrored"),
 }
 STAGES = tuple(DEPENDS_ON)
+_OF_THE_VAE = STAGES[:3]  # each goes on with what the one before learned
 MODEL = "model"  # the diffusers folder in the output folder
 Progress = Callable[[str, int, int], None]
 _AS_SPOKEN = PromptConfig(left_out=0.0, stray=0.0)
@@ -153,9 +155,11 @@ class _Work:
         preset = self.preset
         vae = _built(lambda: build_vae(preset.suite), self.seed)
         stage = VaeStage(vae, preset.vae_loss)
-        self.run("vae", stage, preset.vae_loop, self._pictures(preset.pictures))
-        rough = {"vae": _digest(vae, self.corpus.corpus_hash)}
-        self.run("fine", stage, preset.fine_loop, self._pictures(preset.fine_pictures), rough)
+        pictures = (preset.pictures, preset.fine_pictures, preset.finer_pictures)
+        before: dict[str, str] = {}
+        for name, config in zip(_OF_THE_VAE, pictures, strict=True):
+            self.run(name, stage, getattr(preset, f"{name}_loop"), self._pictures(config), before)
+            before = {"vae": _digest(vae, self.corpus.corpus_hash)}
         self._gate(vae)
         latents = self._all_encoded(vae)
         mean, spread = _moments(latents["train"])
@@ -178,7 +182,7 @@ class _Work:
         """An autoencoder of before, whose latents are white already, and those of both splits."""
         vae = load_vae(folder)
         told = read_about(folder)
-        for name in ("vae", "fine"):
+        for name in _OF_THE_VAE:
             stage = dict(told.get("stages", {}).get(name, {}))
             self.taken[name] = {"command": told.get("command", ""), **stage}
         self._gate(vae)
