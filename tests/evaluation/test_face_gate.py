@@ -90,7 +90,8 @@ def test_a_judge_is_tried_on_faults_it_never_saw():
 def test_the_judge_finds_eyes_and_mouth_and_sees_what_is_wrong_with_them(corpus, trained):
     """On the faces it learned from: ten are too few to know others."""
     images, points = portraits(corpus, "train"), landmarks_of(corpus, "train")
-    places = trained.locator(face_judge._looked_at(images))
+    with torch.no_grad():
+        places = trained.locator(face_judge._looked_at(images))
     assert float((places - places_of(points)).norm(dim=-1).mean()) < 4
     judge = trained.calibrated(images)
     real = judge.verdicts(images)
