@@ -111,7 +111,8 @@ def encoded_prompt(
 ) -> Float[Tensor, "1 tokens dim"]:
     """Y: the predefined prompt, the user's words, and the pseudo-words of theta_id and theta_e.
 
-    The predefined prompt is that of the adapter's training, without one the model's own. One Y serves a clip, so a style that varies is averaged over its frames.
+    The predefined prompt is that of the adapter's training, without one the model's own. One Y
+    serves a clip, so a style that varies is averaged over its frames.
     """
     if textual is None:
         ids = prompt_ids(model.tokenizer, with_own_words(model.recommended.prompt, prompt))

@@ -18,6 +18,7 @@ from imagineid_core.video.picture import load_picture
 def count_frames(path: str | PathLike[str]) -> int:
     """Of a video without decoding it, of a folder its numbered pictures; 0 where nothing is."""
     import av
+    from av.error import FFmpegError
 
     path = Path(path)
     if path.is_dir():
@@ -31,7 +32,7 @@ def count_frames(path: str | PathLike[str]) -> int:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             return sum(packet.size > 0 for packet in container.demux(stream))
-    except (av.FFmpegError, IndexError) as error:
+    except (FFmpegError, IndexError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -46,6 +47,7 @@ def read_frames(
 ) -> Iterator[Float[Tensor, "3 height width"]]:
     """The frames of these numbers, which must rise; memory does not grow with their count."""
     import av
+    from av.error import FFmpegError
 
     path = Path(path)
     assert all(first < second for first, second in zip(numbers, numbers[1:], strict=False))
@@ -63,7 +65,7 @@ def read_frames(
                     yield pixels.permute(2, 0, 1).float() / 127.5 - 1
                 if found == len(wanted):
                     return
-    except (av.FFmpegError, IndexError) as error:
+    except (FFmpegError, IndexError) as error:
         raise _unreadable(path, error) from error
     raise InputError(
         f"{path} ends before frame {max(wanted)} (the first is 0). It may be cut off: make it "
