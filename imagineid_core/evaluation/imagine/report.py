@@ -133,6 +133,12 @@ def _notes(measured: Measured, adapters: Adapters) -> list[str]:
             f"The mouth probe itself reads with r = {reading:.2f}, less than the 0.9 it should: "
             "numbers of mouths are too low by that."
         )
+    naming = measured.values.get("style_probe_portraits")
+    if naming is not None and naming < 0.5:
+        notes.append(
+            f"The style probe itself names {naming:.0%} of real portraits right, less than half: "
+            "numbers of emotions say little."
+        )
     return notes
 
 
