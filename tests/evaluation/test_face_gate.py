@@ -20,7 +20,6 @@ from imagineid_core.evaluation.imagine.face_judge import (
     train_face_judge,
 )
 from imagineid_core.evaluation.imagine.face_spoiling import (
-    KINDS,
     SEEN,
     UNSEEN,
     part_mask,
@@ -61,30 +60,35 @@ def draw():
     return torch.Generator().manual_seed(3)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_face_is_spoilt_in_the_part_that_was_asked_for_and_nowhere_else(corpus, kind):
+SPOIL = {"eyes": spoil_eyes, "mouth": spoil_mouth}
+
+
+@pytest.mark.parametrize("part", SPOIL)
+def test_a_face_is_spoilt_in_the_part_that_was_asked_for_and_nowhere_else(corpus, part):
     images, points = portraits(corpus, "train"), landmarks_of(corpus, "train")
-    for part, spoil in (("eyes", spoil_eyes), ("mouth", spoil_mouth)):
-        made = spoil(images, points, kind, draw())
-        outside = part_mask(points, part, SIZE) == 0
+    outside = part_mask(points, part, SIZE) == 0
+    for kind in (*SEEN[part], *UNSEEN[part]):
+        made = SPOIL[part](images, points, kind, draw())
         torch.testing.assert_close(made.patches * outside, images * outside)
         changed = (made.patches - images).abs().amax(dim=(1, 2, 3))
-        assert made.is_spoilt.any()
-        assert float(changed[made.is_spoilt].min()) > 0.08
+        assert made.is_spoilt.any(), kind
+        assert float(changed[made.is_spoilt].min()) > 0.1
         assert made.patches.abs().max() <= 1
 
 
 def test_what_changes_nothing_is_no_fault():
     grey = torch.zeros(4, 3, SIZE, SIZE)
     points = torch.rand(4, 68, 2, generator=draw()) * 12 + 50
-    for kind in ("blurred", "erased", "moved", "of another", "upside down"):
-        assert not spoil_eyes(grey, points, kind, draw()).is_spoilt.any()
-        assert not spoil_mouth(grey, points, kind, draw()).is_spoilt.any()
+    for kind in ("blurred", "erased", "moved", "of another", "doubled"):
+        for spoil in SPOIL.values():
+            assert not spoil(grey, points, kind, draw()).is_spoilt.any()
 
 
-def test_a_judge_is_tried_on_faults_it_never_saw():
-    assert not set(SEEN) & set(UNSEEN)
-    assert set(KINDS) == set(SEEN) | set(UNSEEN)
+@pytest.mark.parametrize("part", SPOIL)
+def test_a_judge_is_tried_on_faults_it_never_saw(part):
+    assert SEEN[part]
+    assert UNSEEN[part]
+    assert not set(SEEN[part]) & set(UNSEEN[part])
 
 
 def test_the_judge_finds_eyes_and_mouth_and_sees_what_is_wrong_with_them(corpus, trained):
@@ -97,7 +101,7 @@ def test_the_judge_finds_eyes_and_mouth_and_sees_what_is_wrong_with_them(corpus,
     real = judge.verdicts(images)
     assert float(real.whole.float().mean()) > 0.6  # each limit refuses its worst of nine
     corners = patch_corners(places_of(points))
-    for part, spoil in (("eyes", spoil_eyes), ("mouth", spoil_mouth)):
+    for part, spoil in SPOIL.items():
         made = spoil(
             patches_at(images, places_of(points)), points - corners[:, None], "erased", draw()
         )
@@ -163,7 +167,9 @@ def tried(corpus, **options):
 
 def test_a_judge_that_knows_passes_the_true_and_fails_the_spoilt(corpus):
     figures = tried(corpus)
-    assert figures["real_passed"] == figures["spoilt_failed"] == figures[f"{MELTED}_failed"] == 1
+    assert (
+        figures["real_passed"] == figures["spoilt_failed"] == figures[f"eyes_{MELTED}_failed"] == 1
+    )
     check_gate("face", {**figures, "whole": 0.93})
     with pytest.raises(GateMissedError, match=r"whole is 0.800 but 0.9 are needed"):
         check_gate("face", {**figures, "whole": 0.8})

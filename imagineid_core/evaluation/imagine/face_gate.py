@@ -97,12 +97,12 @@ def try_judge(
 ) -> dict[str, float]:
     """What share of true people of 'test' passes, and what share of spoilt ones fails, by kind.
 
-    Every kind spoils its own part of the people, half of them in the eyes, half in the mouth.
+    Every kind spoils people of its own, in the eyes or in the mouth.
     """
     real = _first_portraits(corpus, "test")
     draw = torch.Generator().manual_seed(seed)
     fails: dict[str, list[Tensor]] = {}
-    tasks = [(kind, part) for kind in (*UNSEEN, MELTED) for part in _PARTS]
+    tasks = [(kind, part) for part in _PARTS for kind in (*UNSEEN[part], MELTED)]
     landmarks = _landmarks(corpus, "test")
     for number, (kind, part) in enumerate(tasks):
         rows = torch.arange(number % len(real), len(real), len(tasks))
@@ -112,7 +112,7 @@ def try_judge(
         else:
             spoilt, is_spoilt = _spoilt(real[rows], landmarks[rows], kind, part, draw)
             shown = returned(vae, spoilt)
-        fails.setdefault(kind, []).append(~judge.verdicts(shown).whole[is_spoilt])
+        fails.setdefault(f"{part} {kind}", []).append(~judge.verdicts(shown).whole[is_spoilt])
     by_kind: Mapping[str, Tensor] = {
         kind: torch.cat(each) for kind, each in fails.items() if sum(map(len, each))
     }

@@ -265,13 +265,15 @@ class _Judging:
         patches = self._patches[drawn.rows][(..., *window)]
         points = self._points[drawn.rows] - torch.from_numpy(at).float()
         half = config.batch_size // 2
-        kinds = drawn.random.choice(list(SEEN), (2, _KINDS_AT_ONCE))
+        kinds = [
+            drawn.random.choice(SEEN[part], _KINDS_AT_ONCE).tolist() for part in ("eyes", "mouth")
+        ]
         eyes, mouth = [patches[:half]], [patches[:half]]
         counted = [torch.ones(2, half, dtype=torch.bool)]
         parts = zip(
             patches[half:].chunk(_KINDS_AT_ONCE), points[half:].chunk(_KINDS_AT_ONCE), strict=True
         )
-        for (some, there), of_eyes, of_mouth in zip(parts, *kinds.tolist(), strict=True):
+        for (some, there), of_eyes, of_mouth in zip(parts, *kinds, strict=True):
             spoilt = spoil_eyes(some, there, of_eyes, drawn.torch_random)
             spoilt_mouth = spoil_mouth(some, there, of_mouth, drawn.torch_random)
             eyes.append(spoilt.patches)
