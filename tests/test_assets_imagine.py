@@ -13,6 +13,7 @@ from imagineid_core.assets.manifest import MANIFEST
 from imagineid_core.checkpoint import read_tensors
 from imagineid_core.cli import main
 from imagineid_core.errors import InputError, WeightsError
+from imagineid_core.imagine.mini_suite import load_vae, save_index
 from imagineid_core.imagine.recommended import load_recommended
 from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
 from tests.imagine.tiny_diffusion import save_tiny_suite
@@ -76,6 +77,16 @@ def test_a_packed_model_loads_as_the_trained_one_with_all_its_adapters(trained, 
         for name, tensor in getattr(original, part).state_dict().items():
             assert torch.equal(kept[name], tensor), name
     assert load_adapters(place, model).missing == ()
+
+
+def test_an_autoencoder_is_shipped_before_there_is_a_model_round_it(trained, tmp_path):
+    save_index(trained / "model", "vae")
+    pack_suite("autoencoder", trained / "model", folder=tmp_path / "assets")
+    place = check_suite("autoencoder", tmp_path / "assets")
+    assert {path.name for path in place.iterdir() if path.is_dir()} == {"vae"}
+    kept, original = load_vae(place).state_dict(), load_vae(trained / "model").state_dict()
+    assert all(torch.equal(kept[name], original[name]) for name in original)
+    assert json.loads((place / "training.json").read_text())["stages"] == ABOUT["stages"]
 
 
 def test_every_file_is_listed_with_how_it_was_made(trained, tmp_path):

@@ -15,7 +15,11 @@ _BESIDE = (INDEX, "recommended.json", TRAINING)  # the parts' folders
 WEIGHTS = ".safetensors"
 KINDS = (WEIGHTS, ".json", ".txt")
 # Which stages of a training taught a part of the model.
-_STAGES = {"vae": ("vae",), "text_encoder": ("caption", "diffusion"), "unet": ("diffusion",)}
+_STAGES = {
+    "vae": ("vae", "fine", "finer"),
+    "text_encoder": ("caption", "diffusion"),
+    "unet": ("diffusion",),
+}
 _NEEDED = ("command", "preset", "seed", "corpus")
 
 
@@ -62,7 +66,8 @@ class ModelFolder:
         if not name.endswith(WEIGHTS):
             return made
         taught = _STAGES.get(name.partition("/")[0], ())
-        stages = {name: dict(self._training.get("stages", {}).get(name, {})) for name in taught}
+        told = self._training.get("stages", {})
+        stages = {name: dict(told[name]) for name in taught if name in told}
         if not stages or not all("steps" in stage for stage in stages.values()):
             raise WeightsError(
                 f"{self.folder / TRAINING} does not say how {name} was trained (stages "

@@ -32,7 +32,8 @@ def run_ablation(options: argparse.Namespace) -> None:
     from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
     from imagineid_core.training.adapter_presets import PRESETS as MAKE
 
-    corpus, voices = open_people_corpus(options.corpus), voices_from(options)
+    voices = voices_from(options)
+    corpus = open_people_corpus(options.corpus)
     with stage_bars() as bars:
         texts = run_ablations(
             NAMES if options.name == "all" else (options.name,),

@@ -48,7 +48,8 @@ def run_adapters(options: argparse.Namespace) -> None:
     out = Path(options.out or f"out/adapters/{options.preset}")
     chosen = {"variant": options.variant, "num_words": options.words}
     changed: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
-    corpus, voices = open_people_corpus(options.corpus), voices_from(options)
+    voices = voices_from(options)
+    corpus = open_people_corpus(options.corpus)
     with stage_bars() as bars:
         trained = train_adapters(
             load_stable_diffusion(options.model),

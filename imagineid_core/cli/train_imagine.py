@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imagineid_core.training.imagine_presets import ImaginePreset
 
 PRESETS = ("smoke", "mini")
+_SHIPPED = "shipped"
 
 
 def add_imagine(what: Any) -> None:
@@ -25,7 +26,9 @@ def add_imagine(what: Any) -> None:
         "--corpus", metavar="DIR", help="a people corpus (one is made in the output folder)"
     )
     imagine.add_argument(
-        "--vae", metavar="DIR", help="take the autoencoder of this model instead of training one"
+        "--vae",
+        metavar="DIR",
+        help="take the autoencoder of this model, or the 'shipped' one, instead of training it",
     )
     imagine.add_argument("--out", metavar="DIR", help="model and logs (out/imagine/PRESET)")
     imagine.add_argument("--seed", type=int, default=0)
@@ -44,7 +47,7 @@ def run_imagine(options: argparse.Namespace) -> None:
             people_corpus(options, out, preset, bars),
             out,
             preset,
-            vae=options.vae,
+            vae=_vae(options),
             seed=options.seed,
             command=_command(options),
             cpu=options.cpu,
@@ -77,7 +80,15 @@ def people_corpus(
     return open_people_corpus(out / "corpus")
 
 
+def _vae(options: argparse.Namespace) -> str | Path | None:
+    from imagineid_core.assets import AUTOENCODER, check_suite
+
+    return check_suite(AUTOENCODER) if options.vae == _SHIPPED else options.vae
+
+
 def _command(options: argparse.Namespace) -> str:
     """What reproduces these weights, without the paths of this machine."""
     words = ["imagineid", "train", "imagine", "--preset", options.preset, "--seed", options.seed]
+    if options.vae:
+        words += ["--vae", _SHIPPED if options.vae == _SHIPPED else Path(options.vae).name]
     return " ".join(map(str, words))

@@ -170,8 +170,15 @@ def save_suite(
         save_part(folder, name, net, half_precision=half_precision)
     write_vocabulary(folder / "tokenizer", vocabulary)
     build_scheduler().save_pretrained(folder / "scheduler")
-    index = {
-        "_class_name": "StableDiffusionPipeline",
+    save_index(folder)
+    if recommended is not None:
+        save_recommended(folder, recommended)
+    write_about(folder, about)
+
+
+def save_index(folder: str | PathLike[str], *parts: str) -> None:
+    """What diffusers reads first; of some `parts` only, if a model is not whole yet."""
+    known = {
         "vae": ["diffusers", "AutoencoderKL"],
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"],
@@ -181,10 +188,9 @@ def save_suite(
         "feature_extractor": [None, None],
         "requires_safety_checker": False,
     }
-    write_whole(folder / MODEL_INDEX, (json.dumps(index, indent=1) + "\n").encode())
-    if recommended is not None:
-        save_recommended(folder, recommended)
-    write_about(folder, about)
+    index = {"_class_name": "StableDiffusionPipeline"}
+    index |= {name: made for name, made in known.items() if not parts or name in parts}
+    write_whole(Path(folder) / MODEL_INDEX, (json.dumps(index, indent=1) + "\n").encode())
 
 
 def write_about(folder: str | PathLike[str], about: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from imagineid_core.imagine.mini_suite import (
     fold_standardisation,
     load_vae,
     read_about,
+    save_index,
     save_part,
     save_suite,
     write_about,
@@ -200,6 +201,7 @@ class _Work:
         """What made it lies beside it, for a training that begins with it."""
         if is_first_process():
             save_part(self.folder / MODEL, "vae", vae)
+            save_index(self.folder / MODEL, "vae")
             write_about(self.folder / MODEL, self.about())
 
     def text_encoder(self, vocabulary: ClipVocabulary) -> nn.Module:
