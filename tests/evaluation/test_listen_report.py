@@ -66,7 +66,7 @@ def test_the_page_holds_its_pictures_and_needs_no_network(made):
     folder, _, _ = made
     text = (folder / PAGE).read_text(encoding="utf-8")
     assert text.count('src="data:image/png;base64,') == 8
-    assert "http" not in text
+    assert "http" not in re.sub(r'"data:image/png;base64,[^"]*"', "", text)  # chance writes it
     assert "voice &lt;1&gt;.wav" in text
     assert "voice <1>.wav" not in text
     for name in METRICS:
