@@ -160,7 +160,9 @@ def smoke() -> ListenPreset:
         content_batch=BatchConfig(batch_size=8),
         head_motion_batch=BatchConfig(frames=33, batch_size=8),
         identity_contrast=sharp,
-        content_loss=ContentLossConfig(num_read=2),
+        content_loss=ContentLossConfig(
+            num_read=2, target="lip_expression", regularisation=1.0, lip_reading=0.02
+        ),
         emotion_contrast=sharp,
         augments=False,
     )
