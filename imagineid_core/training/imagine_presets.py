@@ -46,7 +46,7 @@ class ImaginePreset:
 
 
 def mini() -> ImaginePreset:
-    """31k pictures for the autoencoder, 64k latents for the UNet: about two hours of two cores.
+    """31k pictures for the autoencoder, 64k latents for the UNet.
 
     In full precision: bf16 is ten times slower on a CPU that does not know it.
     """
