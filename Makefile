@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+CORES ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test check format golden clean
@@ -13,7 +14,7 @@ demo: $(READY)
 	$(BIN)/python -m imagineid_core.cli face sheet --of portraits --seed 0 --out out/demo/people.png
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 check: $(READY)
 	$(BIN)/python -m ruff format --check .

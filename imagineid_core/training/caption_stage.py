@@ -49,10 +49,10 @@ class CaptionStage(Stage[CaptionReader]):
             # A sum over a share of none is 0, where a mean would be NaN.
             loss = cross_entropy(guess, truth, ignore_index=UNTOLD, reduction="sum")
             losses.append(loss / told.sum().clamp_min(1))
-            hit = ((guess.argmax(dim=1) == truth) & told).sum()
-            right.append(hit / told.sum().clamp_min(1))
+            right.append((guess.argmax(dim=1) == truth)[told].float().mean())  # NaN where untold
+        shares = torch.stack(right)
         return {
             "loss": torch.stack(losses).mean(),
-            "accuracy": torch.stack(right).mean(),
-            "worst_accuracy": torch.stack(right).min(),
+            "accuracy": shares.nanmean(),
+            "worst_accuracy": shares.nan_to_num(nan=1.0).min(),
         }

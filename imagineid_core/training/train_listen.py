@@ -101,6 +101,7 @@ def train_listen(
     work = _Work(
         corpus, Path(folder), preset, basis or load_face(), seed, command, cpu, on_progress
     )
+    _check_target(work)
     reader = _reader(work, expert) if preset.content_loss.lip_reading else None
     pad = build_pad(preset.net, seed=seed, erases_style=preset.erases_style)
     work.run(
@@ -144,6 +145,16 @@ def train_listen(
     vae = _head_motion(work, pad) if work.if_known("pose") else None
     files = work.save(pad, vae)
     return Listener(pad=pad, head_motion=vae, files=files, metrics=work.metrics)
+
+
+def _check_target(work: "_Work") -> None:
+    target = work.preset.content_loss.target
+    if not work.if_known(target):
+        raise InputError(
+            f"the corpus knows no {target}, which content_loss.target of preset "
+            f"'{work.preset.name}' asks for. Train with preset 'paper', whose target is the "
+            "expression, or give the clips that truth."
+        )
 
 
 class _Work:

@@ -18,7 +18,8 @@ from imagineid_core.errors import InputError
 from imagineid_core.evaluation.imagine.gates import GateMissedError
 from imagineid_core.imagine.mini_suite import build_scheduler, build_vae
 from imagineid_core.imagine.tokenizer import token_numbers, vocabulary_of
-from imagineid_core.training.caption_batches import UNTOLD, CaptionBatches
+from imagineid_core.training.caption_batches import UNTOLD, CaptionBatch, CaptionBatches
+from imagineid_core.training.caption_stage import CaptionStage
 from imagineid_core.training.diffusion_stage import DiffusionStage
 from imagineid_core.training.face_regions import mouth_crops, peak_signal_to_noise, region_weights
 from imagineid_core.training.imagine_presets import PRESETS, mini, smoke
@@ -256,6 +257,17 @@ def test_caption_batches_mark_what_is_not_told():
     assert 0.1 < share < 0.6
     sizes = torch.tensor([len(names) for names in CLASSES.values()])
     assert (batch.classes < sizes).all()
+
+
+def test_what_no_caption_of_a_batch_tells_is_no_mistake():
+    class Right(torch.nn.Module):
+        def forward(self, tokens):
+            return {name: torch.eye(3)[tokens[:, 0]] for name in ("hair", "glasses")}
+
+    classes = torch.tensor([[0, UNTOLD], [1, UNTOLD], [1, UNTOLD]])
+    batch = CaptionBatch(tokens=torch.tensor([[0], [1], [2]]), classes=classes)
+    terms = CaptionStage(Right())(batch)
+    assert terms["accuracy"] == terms["worst_accuracy"] == pytest.approx(2 / 3)
 
 
 class Oracle(torch.nn.Module):

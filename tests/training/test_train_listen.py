@@ -117,6 +117,8 @@ def short(preset):
 
 def test_a_corpus_without_poses_trains_no_head_motion(tmp_path):
     preset = short(tiny(smoke()))
+    as_paper = dataclasses.replace(preset.content_loss, target="expression")
+    preset = dataclasses.replace(preset, content_loss=as_paper)
     result = run(tmp_path, corpus=TinyCorpus(without=("motion", "lip_expression")), preset=preset)
     assert result.head_motion is None
     assert [file.name for file in result.files] == [
@@ -124,6 +126,13 @@ def test_a_corpus_without_poses_trains_no_head_motion(tmp_path):
         "pad_content.safetensors",
         "pad_emotion.safetensors",
     ]
+
+
+def test_a_corpus_that_lacks_the_target_is_told_before_anything_is_trained(tmp_path):
+    preset = short(tiny(smoke()))
+    with pytest.raises(InputError, match="knows no lip_expression.*preset 'smoke'.*'paper'"):
+        run(tmp_path, corpus=TinyCorpus(without=("lip_expression",)), preset=preset)
+    assert not list(tmp_path.iterdir())
 
 
 def test_half_precision_files_load_as_the_same_network(tmp_path):
