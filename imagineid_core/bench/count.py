@@ -1,23 +1,22 @@
 """What a coherent frame of Alg. 1 costs: calls of each network, and their operations at full size.
 
-Calls are counted by hooks on diffusers' and transformers' own classes with the paper's adapters, at
+Calls are counted on diffusers' and transformers' own classes with the paper's adapters, at
 a tiny size with random weights: numbers of calls depend on neither. Operations are those of Stable
 Diffusion 1.5 at 512 pixels, on meta tensors, so nothing is computed. Knows nothing about speed.
 """
 
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from imagineid_core.errors import InputError
 from imagineid_core.imagine.adapters import Adapters, host_for
 from imagineid_core.imagine.autoregressive import imagine
+from imagineid_core.imagine.calls import counted_calls
 from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.imagine.host import MeshPicture
 from imagineid_core.imagine.mask_blending import MaskBlendingAdapter, MaskBlendingConfig
@@ -95,7 +94,12 @@ def count_calls(config: ImagineConfig) -> tuple[dict[str, int], dict[str, int]]:
     with tempfile.TemporaryDirectory(prefix="count-") as folder, torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model, adapters = _tiny_model(Path(folder))
-        with _counted(model, adapters, meshes) as calls:
+
+        def encoding(pictures: Tensor) -> str:
+            is_mesh = any(torch.equal(pictures[:1], mesh.colour) for mesh in meshes)
+            return "mesh_encode" if is_mesh else "vae_encode"
+
+        with counted_calls(model, adapters, encoding) as calls:
             voice = torch.ones(_VOICE)
             host = host_for(model, adapters, "a face", semantics=voice, style=voice[None])
             after = [calls.copy()]
@@ -162,38 +166,6 @@ def full_size_parameters() -> dict[str, int]:
 
 def num_parameters(part: nn.Module) -> int:
     return sum(weight.numel() for weight in part.parameters())
-
-
-@contextmanager
-def _counted(
-    model: StableDiffusion, adapters: Adapters, meshes: Sequence[MeshPicture]
-) -> Iterator[Counter[str]]:
-    """Calls by part, as they happen. MBA runs the VAE block by block, so its doors are watched."""
-    calls: Counter[str] = Counter()
-
-    def encoded(_part: Any, given: tuple[Any, ...]) -> None:
-        pictures = given[0]
-        if any(torch.equal(pictures[:1], mesh.colour) for mesh in meshes):
-            calls["mesh_encode"] += len(pictures)
-        else:
-            calls["vae_encode"] += 1
-
-    def watch(name: str) -> Callable[..., None]:
-        return lambda *_: calls.update([name])
-
-    hooks = [
-        model.vae.encoder.conv_in.register_forward_pre_hook(encoded),
-        model.vae.decoder.conv_in.register_forward_pre_hook(watch("vae_decode")),
-        model.unet.register_forward_pre_hook(watch("unet")),
-        model.text_encoder.register_forward_pre_hook(watch("text")),
-    ]
-    assert adapters.spatial is not None
-    hooks.append(adapters.spatial.register_forward_pre_hook(watch("sca")))
-    try:
-        yield calls
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _tiny_model(folder: Path) -> tuple[StableDiffusion, Adapters]:

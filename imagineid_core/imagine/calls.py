@@ -8,17 +8,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from torch import Tensor
+
 from imagineid_core.imagine.adapters import Adapters
 from imagineid_core.imagine.stable_diffusion import StableDiffusion
 
 PARTS = ("vae_encode", "sca", "unet", "vae_decode", "text")
 
 
+def _whatever(_pictures: Tensor) -> str:
+    return "vae_encode"
+
+
 @contextmanager
-def counted_calls(model: StableDiffusion, adapters: Adapters) -> Iterator[Counter[str]]:
+def counted_calls(
+    model: StableDiffusion,
+    adapters: Adapters,
+    encoding: Callable[[Tensor], str] = _whatever,
+) -> Iterator[Counter[str]]:
     """Calls so far of `unet`, `vae_decode`, `text` and `sca`; of `vae_encode` the pictures.
 
-    Mask blending runs the VAE block by block, so the VAE is watched at its doors.
+    Pictures that are encoded count as what `encoding` calls them. Mask blending runs the VAE block
+    by block, so the VAE is watched at its doors.
     """
     calls: Counter[str] = Counter(dict.fromkeys(PARTS, 0))
 
@@ -26,7 +37,7 @@ def counted_calls(model: StableDiffusion, adapters: Adapters) -> Iterator[Counte
         return lambda *_: calls.update([name])
 
     def encoded(_part: Any, given: tuple[Any, ...]) -> None:
-        calls["vae_encode"] += len(given[0])
+        calls[encoding(given[0])] += len(given[0])
 
     hooks = [
         model.vae.encoder.conv_in.register_forward_pre_hook(encoded),

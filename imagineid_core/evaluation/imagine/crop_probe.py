@@ -13,7 +13,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-Progress = Callable[[int, int], None]
+from imagineid_core.evaluation.imagine.small_net import Progress, train_briefly
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 _AT_ONCE = 256
 
@@ -33,8 +34,7 @@ class CropProbeConfig:
 class ProbeTraining:
     num_steps: int = 1_200
     batch_size: int = 64
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
+    learning_rate: float = 3e-3
     seed: int = 0
 
 
@@ -73,7 +73,7 @@ class CropProbe(nn.Module):
 def train_crop_probe(
     config: CropProbeConfig,
     crops: UInt8[Tensor, "rows 3 pixels pixels"],
-    truth: Float[Tensor, " rows"] | Tensor,
+    truth: Float[Tensor, "rows ..."],
     loss: Loss,
     training: ProbeTraining,
     *,
@@ -82,23 +82,22 @@ def train_crop_probe(
     """Learn `truth` by `loss`; the global random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
-        probe = CropProbe(config).train()
-        optimizer = torch.optim.AdamW(
-            probe.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-        )
-        for step in range(training.num_steps):
+        probe = CropProbe(config)
+
+        def loss_at(step: int) -> Tensor:
             draw = np.random.default_rng([training.seed, step, 61])
             rows = torch.from_numpy(draw.integers(len(crops), size=training.batch_size))
             seen = _disturbed(crops[rows].float() / 127.5 - 1, config, draw)
-            loss(probe(seen), truth[rows]).backward()
-            rate = training.learning_rate * (1 - step / training.num_steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad()
-            if on_progress is not None:
-                on_progress(step + 1, training.num_steps)
-    return probe.eval()
+            return loss(probe(seen), truth[rows])
+
+        train_briefly(
+            probe,
+            loss_at,
+            num_steps=training.num_steps,
+            learning_rate=training.learning_rate,
+            on_progress=on_progress,
+        )
+    return probe
 
 
 def _window(crops: Tensor, config: CropProbeConfig, row: int, column: int) -> Tensor:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, smooth_l1_loss
+from torch.nn.functional import cross_entropy, mse_loss, smooth_l1_loss
 
 from imagineid_core.checkpoint import fill, read_tensors, write_whole
 from imagineid_core.corpus.people import PeopleCorpus
@@ -22,7 +23,6 @@ from imagineid_core.evaluation.imagine.crop_probe import (
     CropProbe,
     CropProbeConfig,
     ProbeTraining,
-    Progress,
     train_crop_probe,
 )
 from imagineid_core.evaluation.imagine.crops import FACE_CROP, MOUTH_CROP, crops_at
@@ -32,11 +32,14 @@ from imagineid_core.evaluation.imagine.probe_pictures import (
     joined,
     probe_pictures,
 )
+from imagineid_core.evaluation.imagine.small_net import Progress
 from imagineid_core.evaluation.lips import Openings, correlation
 from imagineid_core.values import FaceBasis
 
 _MOUTH = CropProbeConfig(pixels=MOUTH_CROP.pixels, num_outputs=1)
-_STYLE = CropProbeConfig(pixels=FACE_CROP.pixels, num_outputs=len(STYLES), slack=6)
+_COEFFICIENTS = 64  # of the open face's expression
+# Which emotion, and the expression itself, which says far more about a face than one of six words.
+_STYLE = CropProbeConfig(pixels=FACE_CROP.pixels, num_outputs=len(STYLES) + _COEFFICIENTS, slack=6)
 _SMOOTHING = 0.05  # of the classes' targets
 _GAP = 0.1  # dm: openings are of this size
 
@@ -74,7 +77,7 @@ class PictureProbes:
         landmarks: Float[Tensor, "frames landmarks 2"],
     ) -> Int[Tensor, " frames"]:
         """Numbers of STYLES."""
-        return self.style.read(crops_at(frames, landmarks, FACE_CROP)).argmax(dim=1)
+        return _styles_read(self.style, crops_at(frames, landmarks, FACE_CROP))
 
 
 def picture_probes(
@@ -114,7 +117,7 @@ def picture_probes(
         on_progress=progress("mouth probe"),
     )  # fmt: skip
     style = train_crop_probe(
-        _STYLE, pictures.faces, pictures.styles, _style_loss, plan.style,
+        _STYLE, pictures.faces, _style_truth(pictures), _style_loss, plan.style,
         on_progress=progress("style probe"),
     )  # fmt: skip
     decoded = probe_pictures(corpus, test, basis, vae=vae, on_progress=progress("people held out"))
@@ -137,7 +140,7 @@ def _figures(
     mouth: CropProbe, style: CropProbe, pictures: ProbePictures, suffix: str
 ) -> dict[str, float]:
     read = _gaps_read(mouth, pictures.mouths.float() / 127.5 - 1)
-    named = style.read(pictures.faces.float() / 127.5 - 1).argmax(dim=1)
+    named = _styles_read(style, pictures.faces.float() / 127.5 - 1)
     right = named == pictures.styles
     return {
         f"probe_r{suffix}": correlation(read, pictures.gaps.numpy()),
@@ -153,8 +156,22 @@ def _gap_loss(read: Tensor, gaps: Tensor) -> Tensor:
     return smooth_l1_loss(read[:, 0], gaps / _GAP, beta=0.2)
 
 
-def _style_loss(read: Tensor, styles: Tensor) -> Tensor:
-    return cross_entropy(read, styles, label_smoothing=_SMOOTHING)
+def _styles_read(probe: CropProbe, crops: Tensor) -> Int[Tensor, " crops"]:
+    return probe.read(crops)[:, : len(STYLES)].argmax(dim=1)
+
+
+def _style_truth(pictures: ProbePictures) -> Float[Tensor, "rows truths"]:
+    """The number of the style, then the expression in standard deviations."""
+    expressions = pictures.expressions
+    spread = expressions.std(dim=0).clamp_min(1e-3)
+    scaled = (expressions - expressions.mean(dim=0)) / spread
+    return torch.cat([pictures.styles[:, None].float(), scaled], dim=1)
+
+
+def _style_loss(read: Tensor, truth: Tensor) -> Tensor:
+    named, expression = read[:, : len(STYLES)], read[:, len(STYLES) :]
+    told = cross_entropy(named, truth[:, 0].long(), label_smoothing=_SMOOTHING)
+    return told + mse_loss(expression, truth[:, 1:])
 
 
 def _spread(names: Sequence[str], most: int) -> Sequence[str]:

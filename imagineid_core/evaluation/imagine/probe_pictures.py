@@ -32,12 +32,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class ProbePictures:
-    """One row a picture; gaps are the mesh's, in dm, styles are numbers of STYLES."""
+    """One row a picture; gaps are the mesh's, in dm, styles are numbers of STYLES, expressions
+    the mesh's coefficients."""
 
     mouths: UInt8[Tensor, "rows 3 mouth mouth"]
     faces: UInt8[Tensor, "rows 3 face face"]
     gaps: Float[Tensor, " rows"]
     styles: Int[Tensor, " rows"]
+    expressions: Float[Tensor, "rows expression"]
 
 
 def probe_pictures(
@@ -68,6 +70,7 @@ def probe_pictures(
                 faces=to_bytes(crops_at(images, landmarks, FACE_CROP)),
                 gaps=torch.from_numpy(lip_gaps(stored["shape"], stored["expression"], basis)),
                 styles=torch.tensor([STYLES.index(style) for style in styles]),
+                expressions=stored["expression"].float(),
             )
         )
         if on_progress is not None:
@@ -81,6 +84,7 @@ def joined(parts: Sequence[ProbePictures]) -> ProbePictures:
         faces=torch.cat([one.faces for one in parts]),
         gaps=torch.cat([one.gaps for one in parts]),
         styles=torch.cat([one.styles for one in parts]),
+        expressions=torch.cat([one.expressions for one in parts]),
     )
 
 
