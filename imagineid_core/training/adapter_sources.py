@@ -78,19 +78,18 @@ class AdapterSources:
     def voiced(self, voices: Voices, split: str) -> VoicedPeople:
         """Portraits of talkers with what PAD hears in them."""
         preset = self.preset
-        with self.processes.main_process_first():
-            return voiced_people(
-                self.encoding(),
-                voices.pad,
-                voices.corpus,
-                self.talkers(voices, split),
-                self.folder / f"voiced_{split}.safetensors",
-                size=self.corpus.size,
-                takes=preset.takes,
-                seed=self.seed_of(split),
-                made_with=f"{self.digests['vae']} {voices.digest} {hash_of(voices.corpus)}",
-                on_progress=self.told(f"voices {split}"),
-            )
+        return voiced_people(
+            self.encoding(),
+            voices.pad,
+            voices.corpus,
+            self.talkers(voices, split),
+            self.folder / f"voiced_{split}.safetensors",
+            size=self.corpus.size,
+            takes=preset.takes,
+            seed=self.seed_of(split),
+            made_with=f"{self.digests['vae']} {voices.digest} {hash_of(voices.corpus)}",
+            on_progress=self.told(f"voices {split}"),
+        )
 
     def talkers(self, voices: Voices, split: str) -> list[str]:
         return _spread(voices.corpus.names(split), self.most(split, self.preset.clips))
@@ -98,16 +97,15 @@ class AdapterSources:
     def conditions(self, split: str) -> ConditionLatents:
         """What SCA is shown of the people in the corpus."""
         names, asdict = self.people(split), dataclasses.asdict(self.preset.disturbance)
-        with self.processes.main_process_first():
-            return condition_latents(
-                self.encoding(),
-                self.corpus,
-                names,
-                self.folder / f"conditions_{split}.safetensors",
-                self.preset.disturbance,
-                made_with=f"{self.digests['vae']} {self.corpus.corpus_hash} {len(names)} {asdict}",
-                on_progress=self.told(f"encode {split}"),
-            )
+        return condition_latents(
+            self.encoding(),
+            self.corpus,
+            names,
+            self.folder / f"conditions_{split}.safetensors",
+            self.preset.disturbance,
+            made_with=f"{self.digests['vae']} {self.corpus.corpus_hash} {len(names)} {asdict}",
+            on_progress=self.told(f"encode {split}"),
+        )
 
     def people(self, split: str) -> Sequence[str]:
         return self.corpus.names(split)[: self.most(split, self.preset.people)]

@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from imagineid_core.checkpoint import read_tensors, write_whole
 from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.imagine.autoregressive import hide_mouth
 from imagineid_core.imagine.background import dilate
+from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
 from imagineid_core.training.latent_batches import posterior_means
-from imagineid_core.training.processes import is_first_process
+from imagineid_core.training.processes import made_together
 
 Progress = Callable[[int, int], None]
 Images = Float[Tensor, "batch 3 height width"]
@@ -59,20 +59,12 @@ def condition_latents(
     on_progress: Progress | None = None,
 ) -> ConditionLatents:
     """Half precision, kept in `path` and read from there if it was `made_with` the same."""
-    from safetensors.torch import save
-
-    if path.is_file():
-        metadata, tensors = read_tensors(path)
-        if metadata.get("made_with") == made_with:
-            return ConditionLatents(**tensors)
-    people = []
-    for done, name in enumerate(names):
-        people.append(_of_person(vae, corpus, name, config))
-        if on_progress is not None:
-            on_progress(done + 1, len(names))
+    kept = kept_tensors(path, made_with)
+    if kept is not None:
+        return ConditionLatents(**kept)
+    people = made_together(lambda name: _of_person(vae, corpus, name, config), names, on_progress)
     stacked = {key: torch.stack([one[key] for one in people]).contiguous() for key in people[0]}
-    if is_first_process():
-        write_whole(path, save(stacked, metadata={"made_with": made_with}))
+    keep_tensors(path, stacked, made_with)
     return ConditionLatents(**stacked)
 
 

@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from imagineid_core.checkpoint import read_tensors, write_whole
 from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.corpus.people.prompts import PromptConfig, prompt_of
 from imagineid_core.imagine.tokenizer import ClipVocabulary, token_numbers
 from imagineid_core.training.batches import check_divisible
-from imagineid_core.training.processes import Share, is_first_process
+from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
+from imagineid_core.training.processes import Share, made_together
 
 Progress = Callable[[int, int], None]
 _AT_ONCE = 24  # portraits encoded together
@@ -85,23 +85,18 @@ def encoded_people(
 
     Kept in `path`, and read from there if it was `made_with` the same (a digest of VAE and corpus).
     """
-    from safetensors.torch import save
+    kept = kept_tensors(path, made_with)
+    if kept is not None:
+        return kept["latents"]
 
-    if path.is_file():
-        metadata, tensors = read_tensors(path)
-        if metadata.get("made_with") == made_with:
-            return tensors["latents"]
-    latents = []
-    for done, name in enumerate(names):
+    def encoded(name: str) -> Tensor:
         images = to_image(corpus.tensors(name, ("portrait",))["portrait"])
         if mirrored:
             images = torch.cat([images, images.flip(-1)])
-        latents.append(posterior_means(vae, images).half())
-        if on_progress is not None:
-            on_progress(done + 1, len(names))
-    stacked = torch.stack(latents).contiguous()
-    if is_first_process():
-        write_whole(path, save({"latents": stacked}, metadata={"made_with": made_with}))
+        return posterior_means(vae, images).half()
+
+    stacked = torch.stack(made_together(encoded, names, on_progress)).contiguous()
+    keep_tensors(path, {"latents": stacked}, made_with)
     return stacked
 
 

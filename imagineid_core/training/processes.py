@@ -1,13 +1,14 @@
-"""One batch over several processes: who draws which rows, and rows of all processes together.
+"""Work over several processes: who draws which rows of a batch, who makes which of many items,
+and what all of them made.
 
 Knows torch.distributed and what launchers leave in the environment, and nothing about batches or
 losses.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,8 @@ from imagineid_core.errors import InputError
 LAUNCH = (
     "accelerate launch --multi_gpu --num_processes 2 -m imagineid_core.cli"  # works on CPUs too
 )
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 _COUNTS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
@@ -44,6 +47,42 @@ def is_first_process() -> bool:
 def gathered(rows: Float[Tensor, "batch dim"]) -> Float[Tensor, "whole dim"]:
     """The rows of all processes in order; gradients return to the process a row came from."""
     return _Gathered.apply(rows) if _are_many() else rows  # type: ignore[return-value]
+
+
+def made_together(
+    make: Callable[[Item], Made],
+    items: Sequence[Item],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Made]:
+    """`make` of every item, in order, for all processes; each makes an equal part of them.
+
+    What is made must be on the CPU, and must not depend on who makes it.
+    """
+    share = Share()
+    if _are_many():
+        share = Share(process=distributed.get_rank(), num_processes=distributed.get_world_size())
+    mine = []
+    for number in range(share.process, len(items), share.num_processes):
+        mine.append(make(items[number]))
+        if on_progress is not None:
+            on_progress(min(number + share.num_processes, len(items)), len(items))
+    if share.num_processes == 1:
+        return mine
+    parts: list[Any] = [None] * share.num_processes
+    distributed.all_gather_object(parts, mine)
+    whole: list[Any] = [None] * len(items)
+    for process, part in enumerate(parts):
+        whole[process :: share.num_processes] = part
+    return whole
+
+
+def is_so_everywhere(told: bool) -> bool:
+    """Whether every process says so."""
+    if not _are_many():
+        return told
+    answers: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(answers, told)
+    return all(answers)
 
 
 class _Gathered(torch.autograd.Function):

@@ -192,10 +192,8 @@ class _Work:
         return vae, latents
 
     def _all_encoded(self, vae: nn.Module) -> dict[str, Tensor]:
-        """One process encodes, the others read."""
-        processes = training_package("accelerate").PartialState(cpu=self.cpu)
-        with processes.main_process_first():
-            return {split: self._encoded(vae, split) for split in self.names}
+        training_package("accelerate").PartialState(cpu=self.cpu)  # processes meet
+        return {split: self._encoded(vae, split) for split in self.names}
 
     def _keep_vae(self, vae: nn.Module) -> None:
         """What made it lies beside it, for a training that begins with it."""

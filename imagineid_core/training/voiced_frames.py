@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagineid_core.checkpoint import read_tensors, write_whole
 from imagineid_core.corpus.clip import Clip, Corpus
 from imagineid_core.corpus.portrait import Portrait
 from imagineid_core.errors import InputError
@@ -24,7 +23,8 @@ from imagineid_core.training.condition_latents import (
     DisturbanceConfig,
     latents_of,
 )
-from imagineid_core.training.processes import Share, is_first_process
+from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
+from imagineid_core.training.processes import Share, made_together
 from imagineid_core.training.spatial_batches import SpatialBatch, SpatialBatches
 from imagineid_core.training.voiced_people import (
     VoicedPeople,
@@ -63,20 +63,15 @@ def voiced_frames(
     on_progress: Progress | None = None,
 ) -> VoicedFrames:
     """Kept in `path`; read from there if it was `made_with` the same."""
-    from safetensors.torch import save
-
     if not names:
         raise InputError("there are no clips to pair with portraits. Give a talker corpus.")
     told = repr((made_with, tuple(names), size, seed, config))
     told = hashlib.sha256(told.encode()).hexdigest()
-    if path.is_file():
-        metadata, tensors = read_tensors(path)
-        if metadata.get("made_with") == told:
-            return _from(tensors)
-    rows = []
-    # Names are sorted by speaker; neighbours in a batch should be other people.
-    order: list[int] = np.random.default_rng(seed).permutation(len(names)).tolist()
-    for done, number in enumerate(order):
+    kept = kept_tensors(path, told)
+    if kept is not None:
+        return _from(kept)
+
+    def of_clip(number: int) -> dict[str, Tensor]:
         clip = corpus.load(names[number])
         look, portraits = frames_of(clip, seed, number, size)
         made = latents_of(
@@ -88,12 +83,13 @@ def voiced_frames(
             torch.Generator().manual_seed(look),
         )
         semantics, style = heard_in(pad, clip)
-        rows.append(made | {"semantics": semantics, "style": style, "looks": torch.tensor(look)})
-        if on_progress is not None:
-            on_progress(done + 1, len(names))
+        return made | {"semantics": semantics, "style": style, "looks": torch.tensor(look)}
+
+    # Names are sorted by speaker; neighbours in a batch should be other people.
+    order: list[int] = np.random.default_rng(seed).permutation(len(names)).tolist()
+    rows = made_together(of_clip, order, on_progress)
     tensors = {key: torch.stack([row[key] for row in rows]).contiguous() for key in rows[0]}
-    if is_first_process():
-        write_whole(path, save(tensors, metadata={"made_with": told}))
+    keep_tensors(path, tensors, told)
     return _from(tensors)
 
 

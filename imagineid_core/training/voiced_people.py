@@ -17,7 +17,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from imagineid_core.audio.features import mel_windows
-from imagineid_core.checkpoint import read_tensors, write_whole
 from imagineid_core.corpus.clip import Clip, Corpus
 from imagineid_core.corpus.portrait import (
     Portrait,
@@ -31,7 +30,8 @@ from imagineid_core.corpus.portrait import (
 from imagineid_core.errors import InputError
 from imagineid_core.listen.pad import Pad, listen
 from imagineid_core.training.condition_latents import scaled_latents
-from imagineid_core.training.processes import is_first_process
+from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
+from imagineid_core.training.processes import made_together
 
 Progress = Callable[[int, int], None]
 _TURN = (0.05, 0.12, 0.04)  # rad, standard deviations of pitch, yaw, roll
@@ -66,21 +66,16 @@ def voiced_people(
     on_progress: Progress | None = None,
 ) -> VoicedPeople:
     """`takes` portraits a clip, kept in `path`; read from there if it was `made_with` the same."""
-    from safetensors.torch import save
-
     told = hashlib.sha256(repr((made_with, tuple(names), size, takes, seed)).encode()).hexdigest()
-    if path.is_file():
-        metadata, tensors = read_tensors(path)
-        if metadata.get("made_with") == told:
-            return VoicedPeople(**tensors)
+    kept = kept_tensors(path, told)
+    if kept is not None:
+        return VoicedPeople(**kept)
     if not names:
         raise InputError("there are no clips to pair with portraits. Give a talker corpus.")
-    latents, looks, semantics, style = [], [], [], []
-    for number, name in enumerate(names):
-        clip = corpus.load(name)
-        who, how = heard_in(pad, clip)
-        semantics.append(who)
-        style.append(how)
+
+    def of_clip(number: int) -> tuple[list[Tensor], list[int], Tensor, Tensor]:
+        clip = corpus.load(names[number])
+        latents, looks = [], []
         for take in range(takes):
             draw = np.random.default_rng([seed, number, take, 81])
             look = int(draw.integers(2**31))
@@ -88,18 +83,19 @@ def voiced_people(
             image = portrait_of(clip, look, frame, turn, size).image
             latents.append(scaled_latents(vae, image)[0].half())
             looks.append(look)
-        if on_progress is not None:
-            on_progress(number + 1, len(names))
+        return latents, looks, *heard_in(pad, clip)
+
+    clips = made_together(of_clip, range(len(names)), on_progress)
+    latents, looks, semantics, style = zip(*clips, strict=True)
     made = VoicedPeople(
-        latents=torch.stack(latents),
-        looks=torch.tensor(looks),
+        latents=torch.stack([one for of_one in latents for one in of_one]),
+        looks=torch.tensor([one for of_one in looks for one in of_one]),
         clip=torch.arange(len(names)).repeat_interleave(takes),
         semantics=torch.stack(semantics),
         style=torch.stack(style),
     )
-    if is_first_process():
-        fields = {one.name: getattr(made, one.name) for one in dataclasses.fields(made)}
-        write_whole(path, save(fields, metadata={"made_with": told}))
+    fields = {one.name: getattr(made, one.name) for one in dataclasses.fields(made)}
+    keep_tensors(path, fields, told)
     return made
 
 

@@ -244,6 +244,9 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path):
         )
         results[count] = json.loads((tmp_path / str(count) / "result.json").read_text())
     assert results[2]["num_processes"] == 2
+    assert results[1]["made"] == results[2]["made"] == [0, 1, 4, 9, 16]
+    assert results[1]["made_here"] == [0, 1, 2, 3, 4]
+    assert results[2]["made_here"] == [0, 2, 4]
     # Two means of half the rows are added in another order than one mean of all.
     for name in ("losses", "contrasts", "validations"):
         assert results[1][name][0] == pytest.approx(results[2][name][0], rel=1e-5)

@@ -13,6 +13,7 @@ from imagineid_core.training.batches import BatchConfig, WindowBatches
 from imagineid_core.training.identity_stage import NEEDS, PAIR_BY, ContrastConfig, IdentityStage
 from imagineid_core.training.loop import LoopConfig, train
 from imagineid_core.training.mel_augment import augment_mel
+from imagineid_core.training.processes import is_first_process, made_together
 from imagineid_core.training.recordings import read_recordings
 from imagineid_core.training.run_log import curves
 from imagineid_core.training.run_state import load_state, saved_states
@@ -37,14 +38,23 @@ def main(folder: Path) -> None:
     train(stage, batches, folder, config, validation=batches, cpu=True)
     state = load_state(saved_states(folder)[-1])
     measured = curves(folder)
+    made_here: list[int] = []
+
+    def squared(number: int) -> int:
+        made_here.append(number)
+        return number * number
+
     result = {
+        "made": made_together(squared, range(5)),
+        "made_here": made_here,
         "num_processes": state.setting["num_processes"],
         "losses": [value for _, value in measured["loss"]["train"]],
         "contrasts": [value for _, value in measured["contrast"]["train"]],
         "validations": [value for _, value in measured["loss"]["validation"]],
         "weights": stage.learned.shape_token.tolist(),
     }
-    (folder / "result.json").write_text(json.dumps(result))
+    if is_first_process():
+        (folder / "result.json").write_text(json.dumps(result))
 
 
 if __name__ == "__main__":
