@@ -1,6 +1,8 @@
 """`imagineid gate`: is a part of the mini suite good enough to build on? Exit code 2 if not."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,74 +52,62 @@ def run_vae(options: argparse.Namespace) -> None:
             load_vae(options.model),
             corpus,
             num_people=options.people,
-            on_progress=lambda done, total: bars.steps("people", done, total),
+            on_progress=partial(bars.steps, "people"),
         )
     _tell("vae", figures, options.out)
 
 
 def run_captions(options: argparse.Namespace) -> None:
-    from imagineid_core.corpus.people import open_people_corpus
     from imagineid_core.evaluation.imagine.caption_gate import measure_captions
     from imagineid_core.evaluation.imagine.caption_probe import (
         CaptionProbeConfig,
         train_caption_probe,
     )
-    from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
-    from imagineid_core.imagine.tokenizer import read_vocabulary
-    from imagineid_core.video.picture import save_picture
 
-    corpus = open_people_corpus(options.corpus)
-    with stage_bars() as bars:
-        probe = train_caption_probe(
-            corpus,
-            CaptionProbeConfig(seed=options.seed),
-            on_progress=lambda done, total: bars.steps("probe", done, total),
-        )
-        figures, images = measure_captions(
-            load_stable_diffusion(options.model),
-            read_vocabulary(Path(options.model) / "tokenizer"),
-            probe,
-            corpus,
-            num_samples=options.samples,
-            num_steps=options.steps,
-            guidance=options.guidance,
-            seed=options.seed,
-            on_progress=lambda done, total: bars.steps("sample", done, total),
-        )
-    if options.sheet:
-        save_picture(_sheet(images), options.sheet)
+    def train(model: Any, corpus: Any, told: Any) -> Any:
+        return train_caption_probe(corpus, CaptionProbeConfig(seed=options.seed), on_progress=told)
+
+    figures, images = _judged(options, train, measure_captions)
+    _keep_sheet(images, options.sheet)
     _tell("captions", figures, options.out)
 
 
 def run_face(options: argparse.Namespace) -> None:
-    from imagineid_core.corpus.people import open_people_corpus
     from imagineid_core.evaluation.imagine.face_gate import bordered, measure_faces
     from imagineid_core.evaluation.imagine.face_judge import FaceJudgeConfig, train_face_judge
+
+    def train(model: Any, corpus: Any, told: Any) -> Any:
+        config = FaceJudgeConfig(seed=options.seed)
+        return train_face_judge(corpus, model.vae, config, on_progress=told)
+
+    figures, samples = _judged(options, train, measure_faces)
+    _keep_sheet(bordered(samples.images, samples.is_whole), options.sheet)
+    _tell("face", figures, options.out)
+
+
+def _judged(
+    options: argparse.Namespace, train: Callable[..., Any], measure: Callable[..., Any]
+) -> Any:
+    """What `measure` finds in samples of the model, with the judge that `train` makes."""
+    from imagineid_core.corpus.people import open_people_corpus
     from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
     from imagineid_core.imagine.tokenizer import read_vocabulary
-    from imagineid_core.video.picture import save_picture
 
     corpus = open_people_corpus(options.corpus)
+    model = load_stable_diffusion(options.model)
+    vocabulary = read_vocabulary(Path(options.model) / "tokenizer")
     with stage_bars() as bars:
-        judge = train_face_judge(
-            corpus,
-            FaceJudgeConfig(seed=options.seed),
-            on_progress=lambda done, total: bars.steps("judge", done, total),
-        )
-        figures, samples = measure_faces(
-            load_stable_diffusion(options.model),
-            read_vocabulary(Path(options.model) / "tokenizer"),
-            judge,
+        return measure(
+            model,
+            vocabulary,
+            train(model, corpus, partial(bars.steps, "judge")),
             corpus,
             num_samples=options.samples,
             num_steps=options.steps,
             guidance=options.guidance,
             seed=options.seed,
-            on_progress=lambda done, total: bars.steps("sample", done, total),
+            on_progress=partial(bars.steps, "sample"),
         )
-    if options.sheet:
-        save_picture(_sheet(bordered(samples.images, samples.is_whole)), options.sheet)
-    _tell("face", figures, options.out)
 
 
 def run_spatial(options: argparse.Namespace) -> None:
@@ -145,7 +135,7 @@ def run_spatial(options: argparse.Namespace) -> None:
             num_frames=options.frames,
             num_steps=options.steps,
             seed=options.seed,
-            on_progress=lambda done, total: bars.steps("encode", done, total),
+            on_progress=partial(bars.steps, "encode"),
         )
     if options.sheet:
         save_picture(frames.sheet(), options.sheet)
@@ -171,11 +161,13 @@ def _bounds(goal: "Goal") -> str:
     return " ".join(f"{signs[name]} {bound:g}" for name, bound in goal.bounds.items())
 
 
-def _sheet(images: Any) -> Any:
+def _keep_sheet(images: Any, path: str | None) -> None:
     """Rows of eight."""
     import torch
 
     from imagineid_core.evaluation.imagine.samples import in_rows
+    from imagineid_core.video.picture import save_picture
 
-    blank = torch.full_like(images[:1], -1.0).expand(-len(images) % 8, -1, -1, -1)
-    return in_rows(torch.cat([images, blank]).split(8))
+    if path:
+        blank = torch.full_like(images[:1], -1.0).expand(-len(images) % 8, -1, -1, -1)
+        save_picture(in_rows(torch.cat([images, blank]).split(8)), path)

@@ -8,17 +8,15 @@ import torch
 from imagineid_core.cli import gate as gate_commands
 from imagineid_core.corpus.people import build_people_corpus, open_people_corpus
 from imagineid_core.evaluation.imagine import face_judge
-from imagineid_core.evaluation.imagine.face_gate import MELTED, bordered, try_judge
+from imagineid_core.evaluation.imagine.face_faults import MELTED, faulty
+from imagineid_core.evaluation.imagine.face_gate import bordered, try_judge
 from imagineid_core.evaluation.imagine.face_judge import (
-    SIZE,
     FaceJudge,
     FaceJudgeConfig,
     Verdicts,
-    patch_corners,
-    patches_at,
-    places_of,
     train_face_judge,
 )
+from imagineid_core.evaluation.imagine.face_patches import SIZE, places_of
 from imagineid_core.evaluation.imagine.face_spoiling import (
     SEEN,
     UNSEEN,
@@ -44,7 +42,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(corpus):
-    return train_face_judge(corpus, TINY)
+    return train_face_judge(corpus, Faithful(), TINY)
 
 
 def landmarks_of(corpus, split):
@@ -100,18 +98,25 @@ def test_the_judge_finds_eyes_and_mouth_and_sees_what_is_wrong_with_them(corpus,
     judge = trained.calibrated(images)
     real = judge.verdicts(images)
     assert float(real.whole.float().mean()) > 0.6  # each limit refuses its worst of nine
-    corners = patch_corners(places_of(points))
-    for part, spoil in SPOIL.items():
-        made = spoil(
-            patches_at(images, places_of(points)), points - corners[:, None], "erased", draw()
-        )
-        spoilt = images.clone()
-        for image, patch, (column, row) in zip(
-            spoilt, made.patches, corners.int().tolist(), strict=True
-        ):
-            image[:, row : row + patch.shape[1], column : column + patch.shape[2]] = patch
-        passed = getattr(judge.verdicts(spoilt), part).float().mean()
+    for part in SPOIL:
+        made = faulty(Faithful(), images, points, {part: "erased"}, draw())
+        assert made.has_fault[part].any()
+        passed = getattr(judge.verdicts(made.images), part).float().mean()
         assert float(passed) < float(getattr(real, part).float().mean()) - 0.4
+
+
+def test_a_fault_that_the_autoencoder_mends_is_none(corpus):
+    """One that gives back the same whatever it is shown, and one that keeps everything."""
+
+    class Mending(Faithful):
+        def encode(self, images):
+            return super().encode(torch.zeros_like(images))
+
+    images, points = portraits(corpus, "train"), landmarks_of(corpus, "train")
+    kinds = {"eyes": "erased", "mouth": "erased"}
+    for vae, is_seen in ((Mending(), False), (Faithful(), True)):
+        made = faulty(vae, images, points, kinds, draw())
+        assert {bool(seen.any()) for seen in made.has_fault.values()} == {is_seen}
 
 
 def test_a_face_is_level_by_its_own_axis():

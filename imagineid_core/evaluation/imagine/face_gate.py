@@ -5,32 +5,20 @@ learn from, all given back by the model's own autoencoder: what it refuses is th
 Knows nothing about training.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d
 
 from imagineid_core.corpus.people import PeopleCorpus
-from imagineid_core.evaluation.imagine.face_judge import (
-    SIZE,
-    FaceJudge,
-    patch_corners,
-    patches_at,
-    places_of,
-)
-from imagineid_core.evaluation.imagine.face_spoiling import (
-    UNSEEN,
-    part_mask,
-    spoil_eyes,
-    spoil_mouth,
-)
+from imagineid_core.evaluation.imagine.face_faults import MELTED, faulty
+from imagineid_core.evaluation.imagine.face_judge import FaceJudge
+from imagineid_core.evaluation.imagine.face_patches import SIZE
+from imagineid_core.evaluation.imagine.face_spoiling import UNSEEN
 from imagineid_core.evaluation.imagine.samples import (
     Images,
-    decoded,
     draw_captions,
     people_of_test,
     portraits_of,
@@ -39,12 +27,8 @@ from imagineid_core.evaluation.imagine.samples import (
 from imagineid_core.evaluation.imagine.small_net import Progress
 from imagineid_core.imagine.stable_diffusion import StableDiffusion
 from imagineid_core.imagine.tokenizer import ClipVocabulary
-from imagineid_core.training.latent_batches import posterior_means
 
-MELTED = "melted"  # disturbed in the latents of eyes or mouth, as a UNet half trained would
-_MELTING = 0.8  # standard deviations
 _PEOPLE = 240
-_PARTS = {"eyes": spoil_eyes, "mouth": spoil_mouth}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,29 +81,25 @@ def try_judge(
 ) -> dict[str, float]:
     """What share of true people of 'test' passes, and what share of spoilt ones fails, by kind.
 
-    Every kind spoils people of its own, in the eyes or in the mouth.
+    Every kind spoils people of its own, in the eyes or in the mouth. `spoilt_failed` counts the
+    kinds that the judge did not learn from.
     """
     real = _first_portraits(corpus, "test")
-    draw = torch.Generator().manual_seed(seed)
-    fails: dict[str, list[Tensor]] = {}
-    tasks = [(kind, part) for part in _PARTS for kind in (*UNSEEN[part], MELTED)]
     landmarks = _landmarks(corpus, "test")
+    draw = torch.Generator().manual_seed(seed)
+    fails: dict[str, Tensor] = {}
+    tasks = [(kind, part) for part in UNSEEN for kind in (*UNSEEN[part], MELTED)]
     for number, (kind, part) in enumerate(tasks):
         rows = torch.arange(number % len(real), len(real), len(tasks))
-        if kind == MELTED:
-            shown = _melted(vae, real[rows], landmarks[rows], part, draw)
-            is_spoilt = torch.ones(len(rows), dtype=torch.bool)
-        else:
-            spoilt, is_spoilt = _spoilt(real[rows], landmarks[rows], kind, part, draw)
-            shown = returned(vae, spoilt)
-        fails.setdefault(f"{part} {kind}", []).append(~judge.verdicts(shown).whole[is_spoilt])
-    by_kind: Mapping[str, Tensor] = {
-        kind: torch.cat(each) for kind, each in fails.items() if sum(map(len, each))
-    }
+        made = faulty(vae, real[rows], landmarks[rows], {part: kind}, draw)
+        failed = ~judge.verdicts(made.images).whole[made.has_fault[part]]
+        if len(failed):
+            fails[f"{part} {kind}"] = failed
+    unseen = [failed for name, failed in fails.items() if not name.endswith(MELTED)]
     return {
         "real_passed": _share(judge.verdicts(returned(vae, real)).whole),
-        "spoilt_failed": _share(torch.cat(list(by_kind.values()))),
-        **{f"{kind.replace(' ', '_')}_failed": _share(each) for kind, each in by_kind.items()},
+        "spoilt_failed": _share(torch.cat(unseen)),
+        **{f"{kind.replace(' ', '_')}_failed": _share(each) for kind, each in fails.items()},
     }
 
 
@@ -148,45 +128,3 @@ def _landmarks(corpus: PeopleCorpus, split: str) -> Float[Tensor, "people landma
 
 def _names(corpus: PeopleCorpus, split: str) -> Sequence[str]:
     return corpus.names(split)[:_PEOPLE]
-
-
-def _spoilt(
-    images: Images,
-    landmarks: Float[Tensor, "batch landmarks=68 2"],
-    kind: str,
-    part: str,
-    draw: torch.Generator,
-) -> tuple[Images, Bool[Tensor, " batch"]]:
-    """Spoilt in the patch, which is laid back into the picture."""
-    size = images.shape[-1]
-    large = _resized(images, SIZE)
-    places = places_of(landmarks)
-    corners = patch_corners(places)
-    made = _PARTS[part](patches_at(large, places), landmarks - corners[:, None], kind, draw)
-    changed = large.clone()
-    for image, patch, (column, row) in zip(
-        changed, made.patches, corners.int().tolist(), strict=True
-    ):
-        image[:, row : row + patch.shape[1], column : column + patch.shape[2]] = patch
-    return _resized(changed, size), made.is_spoilt
-
-
-def _melted(
-    vae: Any,
-    images: Images,
-    landmarks: Float[Tensor, "batch landmarks=68 2"],
-    part: str,
-    draw: torch.Generator,
-) -> Images:
-    latents = posterior_means(vae, images)
-    mask = part_mask(landmarks, part, SIZE)
-    cells = (max_pool2d(mask, SIZE // latents.shape[-1]) > 0.5).float()
-    noise = torch.randn(latents.shape, generator=draw) * latents.std(dim=(0, 2, 3), keepdim=True)
-    scaled = (latents + _MELTING * cells * noise) * vae.config.scaling_factor
-    return decoded(vae, scaled)
-
-
-def _resized(images: Images, size: int) -> Images:
-    if images.shape[-1] == size:
-        return images
-    return interpolate(images, size=(size, size), mode="bilinear", align_corners=False)

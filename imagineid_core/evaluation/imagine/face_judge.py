@@ -1,13 +1,14 @@
 """A judge of faces: are both eyes there, level and alike, and is the mouth whole?
 
 Three small networks learned from renders: one finds eyes and mouth, one looks at the eyes and one
-at the mouth, each taught by true patches and by spoilt ones. A face is level if the line of its
+at the mouth, each taught by true patches and by faulty ones, all decoded by the model's own
+autoencoder. A face is level if the line of its
 eyes and the line down to its mouth meet as they do in true faces, however the head is tilted. Knows
 nothing about who made the pictures it judges.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +18,16 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 
 from imagineid_core.corpus.people import PeopleCorpus, to_image
-from imagineid_core.evaluation.imagine.face_spoiling import (
-    SEEN,
-    blurred,
-    eye_regions,
-    mouth_region,
-    spoil_eyes,
-    spoil_mouth,
+from imagineid_core.evaluation.imagine.face_faults import MELTED, faulty
+from imagineid_core.evaluation.imagine.face_patches import (
+    PATCH,
+    SIZE,
+    of_size,
+    patches_at,
+    places_of,
 )
+from imagineid_core.evaluation.imagine.face_spoiling import SEEN, blurred
+from imagineid_core.evaluation.imagine.samples import Images, returned
 from imagineid_core.evaluation.imagine.small_net import (
     Progress,
     convolutions,
@@ -32,15 +35,12 @@ from imagineid_core.evaluation.imagine.small_net import (
     train_briefly,
 )
 
-SIZE = 128  # pixels of the pictures it judges; others are brought to it
-PATCH = (64, 56)  # rows and columns round the middle between eyes and mouth
 MARGIN = 3  # pixels by which a patch may lie off in training
 _EYES = (slice(0, 28), slice(0, 56))
 _MOUTH = (slice(32, 64), slice(8, 48))
 _LOOKED = 64  # pixels, where eyes and mouth are looked for
-_KINDS_AT_ONCE = 2
+_AT_ONCE = 16  # people, who have one kind of faults
 _BLUR, _NOISE, _BRIGHTNESS = 1.1, 0.02, 0.03
-Images = Float[Tensor, "batch 3 height width"]
 Points = Float[Tensor, "batch landmarks=68 2"]
 
 
@@ -49,6 +49,8 @@ class FaceJudgeConfig:
     locator_channels: tuple[int, ...] = (8, 16, 32)
     channels: tuple[int, ...] = (24, 48, 96)
     locator_steps: int = 300
+    num_people: int = 900  # of whom patches are made
+    versions: int = 3  # with faults, of each
     num_steps: int = 800
     batch_size: int = 64
     learning_rate: float = 5e-3
@@ -68,7 +70,7 @@ class FaceJudge:
 
     @torch.no_grad()
     def look(self, images: Images) -> "Looks":
-        images = _of_size(images)
+        images = of_size(images)
         places = self.locator(_looked_at(images))
         patches = patches_at(images, places)
         return Looks(
@@ -115,34 +117,24 @@ class Verdicts:
 
 
 def train_face_judge(
-    corpus: PeopleCorpus, config: FaceJudgeConfig, *, on_progress: Progress | None = None
-) -> FaceJudge:
-    """Learn on the people of 'train'; the global random state is left as it was."""
-    stored = [corpus.tensors(name, ("portrait", "landmarks")) for name in corpus.names("train")]
-    images = torch.cat([one["portrait"] for one in stored])
-    points = torch.cat([one["landmarks"].float() for one in stored]) * (SIZE / corpus.size)
-    seen = [_of_size(to_image(part)) for part in images.split(64)]
-    return judge_from(
-        torch.cat([_looked_at(part) for part in seen]),
-        torch.cat(
-            [_wide_patches(part, at) for part, at in zip(seen, points.split(64), strict=True)]
-        ),
-        points,
-        config,
-        on_progress=on_progress,
-    )
-
-
-def judge_from(
-    looked_at: Float[Tensor, "frames 3 looked looked"],
-    patches: Float[Tensor, "frames 3 rows columns"],
-    points: Float[Tensor, "frames landmarks=68 2"],
+    corpus: PeopleCorpus,
+    vae: nn.Module,
     config: FaceJudgeConfig,
     *,
     on_progress: Progress | None = None,
 ) -> FaceJudge:
-    """`patches` are MARGIN larger on every side."""
-    total = config.locator_steps + config.num_steps
+    """Learn on the people of 'train' as `vae` gives them back; the global random state is left as
+    it was."""
+    total = config.num_people + config.locator_steps + config.num_steps
+
+    def told(before: int) -> Progress | None:
+        return None if on_progress is None else lambda done, _: on_progress(before + done, total)
+
+    stored = [corpus.tensors(name, ("portrait", "landmarks")) for name in corpus.names("train")]
+    images = torch.cat([one["portrait"] for one in stored])
+    points = torch.cat([one["landmarks"].float() for one in stored]) * (SIZE / corpus.size)
+    looked_at = [_looked_at(of_size(to_image(part))) for part in images.split(64)]
+    patches = judged_patches(corpus, vae, config, on_progress=told(0))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         locator = _Locator(config.locator_channels)
@@ -151,47 +143,68 @@ def judge_from(
         )
         train_briefly(
             locator,
-            _Locating(locator, looked_at, places_of(points), config),
+            _Locating(locator, torch.cat(looked_at), places_of(points), config),
             num_steps=config.locator_steps,
             learning_rate=config.learning_rate,
-            on_progress=None if on_progress is None else lambda done, _: on_progress(done, total),
+            on_progress=told(config.num_people),
         )
         train_briefly(
             looks,
-            _Judging(looks, patches, points, config),
+            _Judging(looks, patches, config),
             num_steps=config.num_steps,
             learning_rate=config.learning_rate,
-            on_progress=None
-            if on_progress is None
-            else lambda done, _: on_progress(config.locator_steps + done, total),
+            on_progress=told(config.num_people + config.locator_steps),
         )
     return FaceJudge(locator=locator, eyes=looks["eyes"], mouth=looks["mouth"])
 
 
-def patches_at(
-    images: Float[Tensor, "batch 3 size size"],
-    places: Float[Tensor, "batch places=3 2"],
+@dataclass(frozen=True, kw_only=True)
+class JudgedPatches:
+    """Patches of true faces and of faulty ones, MARGIN larger on every side."""
+
+    true: Float[Tensor, "people 3 rows columns"]
+    faulty: Float[Tensor, "faces 3 rows columns"]
+    has_fault: Mapping[str, Bool[Tensor, " faces"]]
+
+
+def judged_patches(
+    corpus: PeopleCorpus,
+    vae: nn.Module,
+    config: FaceJudgeConfig,
     *,
-    margin: int = 0,
-) -> Float[Tensor, "batch 3 rows columns"]:
-    """Cut out round eyes and mouth, whole pixels; moved inside at the border."""
-    corners = patch_corners(places, margin=margin)
-    rows, columns = PATCH[0] + 2 * margin, PATCH[1] + 2 * margin
-    return torch.stack(
-        [
-            image[:, row : row + rows, column : column + columns]
-            for image, (column, row) in zip(images, corners.int().tolist(), strict=True)
-        ]
+    on_progress: Progress | None = None,
+) -> JudgedPatches:
+    """Everyone's first portrait given back, and again with faults in both eyes and mouth."""
+    known = corpus.names("train")
+    count = min(config.num_people, len(known))
+    names = [known[number * len(known) // count] for number in range(count)]
+    draw = torch.Generator().manual_seed(config.seed)
+    true, spoilt = [], []
+    seen: dict[str, list[Tensor]] = {part: [] for part in SEEN}
+    for start in range(0, count, _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        stored = [corpus.tensors(name, ("portrait", "landmarks")) for name in some]
+        images = to_image(torch.cat([one["portrait"][:1] for one in stored]))
+        points = torch.cat([one["landmarks"][:1].float() for one in stored])
+        points = points * (SIZE / corpus.size)
+        true.append(_wide_patches(of_size(returned(vae, images)), points))
+        for _ in range(config.versions):
+            kinds = {part: _any((*SEEN[part], MELTED), draw) for part in SEEN}
+            made = faulty(vae, images, points, kinds, draw)
+            spoilt.append(_wide_patches(made.images, points))
+            for part, fault in made.has_fault.items():
+                seen[part].append(fault)
+        if on_progress is not None:
+            on_progress(start + len(some), count)
+    return JudgedPatches(
+        true=torch.cat(true),
+        faulty=torch.cat(spoilt),
+        has_fault={part: torch.cat(each) for part, each in seen.items()},
     )
 
 
-def patch_corners(
-    places: Float[Tensor, "batch places=3 2"], *, margin: int = 0
-) -> Float[Tensor, "batch 2"]:
-    """Column and row of each patch's first pixel."""
-    middle = (places[:, :2].mean(dim=1) + places[:, 2]) / 2
-    half = torch.tensor([PATCH[1] / 2 + margin, PATCH[0] / 2 + margin])
-    return torch.minimum((middle - half).round().clamp_min(0), SIZE - 2 * half)
+def _any(kinds: Sequence[str], draw: torch.Generator) -> str:
+    return kinds[int(torch.randint(len(kinds), (), generator=draw))]
 
 
 class _Locator(nn.Module):
@@ -249,50 +262,31 @@ class _Locating:
 
 
 class _Judging:
-    """The loss of a step: half of the patches are true, half are spoilt in eyes and mouth."""
+    """The loss of a step: half of the patches are true, half faulty in eyes and mouth."""
 
     def __init__(
-        self, nets: nn.ModuleDict, patches: Tensor, points: Tensor, config: FaceJudgeConfig
+        self, nets: nn.ModuleDict, patches: JudgedPatches, config: FaceJudgeConfig
     ) -> None:
         self._nets, self._patches, self._config = nets, patches, config
-        self._points = points - patch_corners(places_of(points), margin=MARGIN)[:, None]
 
     def __call__(self, step: int) -> Tensor:
-        config = self._config
-        drawn = _drawn(config, step, len(self._patches))
+        config, patches = self._config, self._patches
+        drawn = _drawn(config, step, len(patches.true))
+        half = config.batch_size // 2
+        faulty_rows = torch.from_numpy(drawn.random.integers(len(patches.faulty), size=half))
         at = drawn.random.integers(2 * MARGIN + 1, size=2)
         window = (slice(at[1], at[1] + PATCH[0]), slice(at[0], at[0] + PATCH[1]))
-        patches = self._patches[drawn.rows][(..., *window)]
-        points = self._points[drawn.rows] - torch.from_numpy(at).float()
-        half = config.batch_size // 2
-        kinds = [
-            drawn.random.choice(SEEN[part], _KINDS_AT_ONCE).tolist() for part in ("eyes", "mouth")
-        ]
-        eyes, mouth = [patches[:half]], [patches[:half]]
-        counted = [torch.ones(2, half, dtype=torch.bool)]
-        parts = zip(
-            patches[half:].chunk(_KINDS_AT_ONCE), points[half:].chunk(_KINDS_AT_ONCE), strict=True
-        )
-        for (some, there), of_eyes, of_mouth in zip(parts, *kinds, strict=True):
-            spoilt = spoil_eyes(some, there, of_eyes, drawn.torch_random)
-            spoilt_mouth = spoil_mouth(some, there, of_mouth, drawn.torch_random)
-            eyes.append(spoilt.patches)
-            mouth.append(spoilt_mouth.patches)
-            counted.append(torch.stack([spoilt.is_spoilt, spoilt_mouth.is_spoilt]))
-        is_true = (torch.arange(config.batch_size) < half).float()
+        shown = torch.cat([patches.true[drawn.rows[:half]], patches.faulty[faulty_rows]])
+        shown = shown[(..., *window)]
+        is_true = (torch.arange(2 * half) < half).float()
         flips = [-1] if drawn.random.random() < 0.5 else []
         losses = []
-        for name, shown, part, counts in zip(
-            ("eyes", "mouth"),
-            (eyes, mouth),
-            (_EYES, _MOUTH),
-            torch.cat(counted, dim=1),
-            strict=True,
-        ):
-            seen = _softened(torch.cat(shown)[(..., *part)].flip(flips), drawn.torch_random)
+        for name, part in (("eyes", _EYES), ("mouth", _MOUTH)):
+            counts = torch.cat([torch.ones(half), patches.has_fault[name][faulty_rows].float()])
+            seen = _softened(shown[(..., *part)].flip(flips), drawn.torch_random)
             score = self._nets[name](seen)[:, 0]
             losses.append(
-                binary_cross_entropy_with_logits(score, is_true, counts.float(), reduction="sum")
+                binary_cross_entropy_with_logits(score, is_true, counts, reduction="sum")
                 / counts.sum()
             )
         return torch.stack(losses).sum()
@@ -305,12 +299,6 @@ def _softened(images: Tensor, draw: torch.Generator) -> Tensor:
     soft = soft + _BRIGHTNESS * torch.randn(len(images), 3, 1, 1, generator=draw)
     soft = soft + _NOISE * torch.randn(images.shape, generator=draw)
     return soft.contiguous(memory_format=torch.channels_last)
-
-
-def places_of(points: Points) -> Float[Tensor, "batch places=3 2"]:
-    """Middles of both eyes and of the mouth."""
-    parts: Sequence[Tensor] = [one.centre for one in (*eye_regions(points), mouth_region(points))]
-    return torch.stack(list(parts), dim=1)
 
 
 def _tilt(places: Float[Tensor, "batch places=3 2"]) -> Float[Tensor, " batch"]:
@@ -326,9 +314,3 @@ def _looked_at(images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "bat
 
 def _wide_patches(images: Images, points: Points) -> Tensor:
     return patches_at(images, places_of(points), margin=MARGIN)
-
-
-def _of_size(images: Images) -> Float[Tensor, "batch 3 size size"]:
-    if images.shape[-1] == SIZE:
-        return images
-    return interpolate(images, size=(SIZE, SIZE), mode="bilinear", align_corners=False)

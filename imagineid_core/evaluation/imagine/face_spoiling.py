@@ -61,9 +61,7 @@ def spoil_eyes(
     spoil = _WAYS[kind]
     changed = torch.where(on_left, _laid(patches, spoil(patches, left, draw), left), patches)
     changed = torch.where(on_right, _laid(changed, spoil(patches, right, draw), right), changed)
-    enough = on_left[:, 0, 0, 0] & (_change(patches, changed, left) > _least(kind))
-    enough |= on_right[:, 0, 0, 0] & (_change(patches, changed, right) > _least(kind))
-    return Spoilt(patches=changed, is_spoilt=enough)
+    return Spoilt(patches=changed, is_spoilt=has_fault(patches, changed, landmarks, "eyes", kind))
 
 
 def spoil_mouth(
@@ -74,7 +72,7 @@ def spoil_mouth(
 ) -> Spoilt:
     region = mouth_region(landmarks)
     changed = _laid(patches, _WAYS[kind](patches, region, draw), region)
-    return Spoilt(patches=changed, is_spoilt=_change(patches, changed, region) > _least(kind))
+    return Spoilt(patches=changed, is_spoilt=has_fault(patches, changed, landmarks, "mouth", kind))
 
 
 def part_mask(
@@ -84,6 +82,19 @@ def part_mask(
     canvas = landmarks.new_zeros(len(landmarks), 3, size, size)
     regions = eye_regions(landmarks) if part == "eyes" else (mouth_region(landmarks),)
     return torch.stack([_mask(canvas, region) for region in regions]).amax(dim=0)
+
+
+def has_fault(
+    true: Patches,
+    shown: Patches,
+    landmarks: Float[Tensor, "batch landmarks=68 2"],
+    part: str,
+    kind: str,
+) -> Bool[Tensor, " batch"]:
+    """Whether 'eyes' or 'mouth' are changed enough to be a fault; one eye of two will do."""
+    regions = eye_regions(landmarks) if part == "eyes" else (mouth_region(landmarks),)
+    changes = [_change(true, shown, region) for region in regions]
+    return torch.stack(changes).amax(dim=0) > _least(kind)
 
 
 def blurred(patches: Patches, sigma: float) -> Patches:
