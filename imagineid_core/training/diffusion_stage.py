@@ -1,7 +1,9 @@
 """Trains the latent diffusion model: UNet and text encoder together, v-prediction.
 
     z_t = sqrt(a_t) z + sqrt(1 - a_t) noise,   v = sqrt(a_t) noise - sqrt(1 - a_t) z
-    L = mean (v - v_theta(z_t, t, text))^2,    t uniform
+    L = mean w (v - v_theta(z_t, t, text))^2 / mean w,    t uniform
+
+Weights w of places make these learn sooner; what is best for each place stays the same.
 
 Knows nothing about pictures; latents come whitened.
 """
@@ -62,7 +64,9 @@ class DiffusionStage(Stage[nn.Module]):
         dropped = torch.rand(len(latents), 1, device=device) < self._dropout
         tokens = torch.where(dropped, self._nothing.to(device), batch.tokens)
         error, _ = self._errors(latents, torch.randn_like(latents), timestep, tokens)
-        return {"loss": error.mean()}
+        if batch.weights is None:
+            return {"loss": error.mean()}
+        return {"loss": (batch.weights * error).mean() / batch.weights.mean()}
 
     def _examine(self, batch: LatentBatch) -> dict[str, Tensor]:
         latents, device = batch.latents, batch.latents.device
@@ -81,11 +85,13 @@ class DiffusionStage(Stage[nn.Module]):
 
     def _errors(
         self, latents: Tensor, noise: Tensor, timestep: Tensor, tokens: Tensor
-    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """Mean squared errors of v and of the noise that v implies: a_t times as large."""
+    ) -> tuple[
+        Float[Tensor, "batch channels height width"], Float[Tensor, "batch channels height width"]
+    ]:
+        """Squared errors of v and of the noise that v implies: a_t times as large."""
         noisy = self._scheduler.add_noise(latents, noise, timestep)
         velocity = self._scheduler.get_velocity(latents, noise, timestep)
         predicted = self.learned(noisy, timestep, tokens).float()
-        error = (predicted - velocity).square().flatten(1).mean(dim=1)
-        kept = self._scheduler.alphas_cumprod.to(error)[timestep]
+        error = (predicted - velocity).square()
+        kept = self._scheduler.alphas_cumprod.to(error)[timestep].view(-1, 1, 1, 1)
         return error, kept * error

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.corpus.people.prompts import PromptConfig, prompt_of
 from imagineid_core.imagine.tokenizer import ClipVocabulary, token_numbers
 from imagineid_core.training.batches import check_divisible
+from imagineid_core.training.face_regions import region_weights
 from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
 from imagineid_core.training.processes import Share, made_together
 
@@ -27,11 +29,18 @@ _AT_ONCE = 24  # portraits encoded together
 
 @dataclass(frozen=True, kw_only=True)
 class LatentBatch:
+    """`weights` say what counts how much; None: everything alike."""
+
     latents: Float[Tensor, "batch channels height width"]
     tokens: Int[Tensor, "batch tokens"]
+    weights: Float[Tensor, "batch 1 height width"] | None = None
 
     def to(self, device: torch.device) -> "LatentBatch":
-        return LatentBatch(latents=self.latents.to(device), tokens=self.tokens.to(device))
+        return LatentBatch(
+            latents=self.latents.to(device),
+            tokens=self.tokens.to(device),
+            weights=None if self.weights is None else self.weights.to(device),
+        )
 
 
 class LatentBatches:
@@ -46,9 +55,11 @@ class LatentBatches:
         prompts: PromptConfig,
         *,
         batch_size: int,
+        weights: Float[Tensor, "people takes 1 height width"] | None = None,
         seed: int = 0,
         in_order: bool = False,
     ) -> None:
+        self._weights = weights
         self._people = [corpus.attributes(name) for name in names]
         self._latents, self._vocabulary, self._prompts = latents, vocabulary, prompts
         self._batch_size, self._seed, self._in_order = batch_size, seed, in_order
@@ -56,7 +67,7 @@ class LatentBatches:
     def __call__(self, index: int, share: Share) -> LatentBatch:
         size = self._batch_size
         check_divisible(size, share)
-        latents, texts = [], []
+        latents, weights, texts = [], [], []
         for row in range(size)[share.rows(size)]:
             draw = np.random.default_rng([self._seed, index, row])
             person = int(draw.integers(len(self._people)))
@@ -64,10 +75,13 @@ class LatentBatches:
                 person = (index * size + row) % len(self._people)
             take = int(draw.integers(self._latents.shape[1]))
             latents.append(self._latents[person, take].float())
+            if self._weights is not None:
+                weights.append(self._weights[person, take].float())
             texts.append(prompt_of(self._people[person], self._prompts, draw)[0])
         return LatentBatch(
             latents=torch.stack(latents).contiguous(memory_format=torch.channels_last),
             tokens=token_numbers(texts, self._vocabulary),
+            weights=torch.stack(weights) if weights else None,
         )
 
 
@@ -98,6 +112,19 @@ def encoded_people(
     stacked = torch.stack(made_together(encoded, names, on_progress)).contiguous()
     keep_tensors(path, {"latents": stacked}, made_with)
     return stacked
+
+
+def latent_weights(
+    corpus: PeopleCorpus, names: Sequence[str], *, weight: float, side: int, mirrored: bool
+) -> Float[Tensor, "people takes 1 side side"]:
+    """`weight` in boxes round eyes and mouth, 1 elsewhere, over cells of latents; takes as in
+    `encoded_people`."""
+    people = []
+    for name in names:
+        landmarks = corpus.tensors(name, ("landmarks",))["landmarks"].float()
+        weights = adaptive_avg_pool2d(region_weights(landmarks, corpus.size, weight=weight), side)
+        people.append(torch.cat([weights, weights.flip(-1)]) if mirrored else weights)
+    return torch.stack(people).half()
 
 
 @torch.no_grad()

@@ -42,7 +42,7 @@ from imagineid_core.training.caption_batches import CaptionBatches
 from imagineid_core.training.caption_stage import CaptionReader, CaptionStage
 from imagineid_core.training.diffusion_stage import CaptionedUnet, DiffusionStage
 from imagineid_core.training.imagine_presets import ImaginePreset
-from imagineid_core.training.latent_batches import LatentBatches, encoded_people
+from imagineid_core.training.latent_batches import LatentBatches, encoded_people, latent_weights
 from imagineid_core.training.loop import Batches, LoopConfig, Trained, train
 from imagineid_core.training.optional import training_package
 from imagineid_core.training.picture_batches import PictureBatchConfig, PictureBatches
@@ -50,13 +50,15 @@ from imagineid_core.training.processes import is_first_process
 from imagineid_core.training.stage import Stage
 from imagineid_core.training.vae_stage import VaeStage
 
+_OF_THE_UNET = ("suite", "prompts", "caption_dropout", "diffusion_batch_size", "mirrored")
 # What of a preset decides a stage beside its loop.
 DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
     "vae": ("suite", "pictures", "vae_loss"),
     "fine": ("suite", "fine_pictures", "vae_loss"),
     "finer": ("suite", "finer_pictures", "vae_loss"),
     "caption": ("suite", "prompts", "caption_batch_size"),
-    "diffusion": ("suite", "prompts", "caption_dropout", "diffusion_batch_size", "mirrored"),
+    "diffusion": _OF_THE_UNET,
+    "fine_diffusion": (*_OF_THE_UNET, "region_weight"),
 }
 STAGES = tuple(DEPENDS_ON)
 _OF_THE_VAE = STAGES[:3]  # each goes on with what the one before learned
@@ -106,13 +108,12 @@ def train_imagine(
     learned = CaptionedUnet(unet, text_encoder)
     nothing = token_numbers([""], vocabulary)[0]
     stage = DiffusionStage(learned, nothing, caption_dropout=preset.caption_dropout)
-    work.run(
-        "diffusion",
-        stage,
-        preset.diffusion_loop,
-        work.latents(latents, vocabulary),
-        {"vae": _digest(encoder, corpus.corpus_hash)},
-    )
+    made_with = {"vae": _digest(encoder, corpus.corpus_hash)}
+    batches = work.latents(latents, vocabulary)
+    work.run("diffusion", stage, preset.diffusion_loop, batches, made_with)
+    made_with["diffusion"] = _digest(learned, corpus.corpus_hash)
+    batches = work.latents(latents, vocabulary, weighs_faces=True)
+    work.run("fine_diffusion", stage, preset.fine_diffusion_loop, batches, made_with)
     if is_first_process():
         save_suite(
             work.folder / MODEL,
@@ -219,9 +220,23 @@ class _Work:
         return reader.text_encoder
 
     def latents(
-        self, latents: Mapping[str, Tensor], vocabulary: ClipVocabulary
+        self,
+        latents: Mapping[str, Tensor],
+        vocabulary: ClipVocabulary,
+        *,
+        weighs_faces: bool = False,
     ) -> tuple[Batches, Batches]:
-        size = self.preset.diffusion_batch_size
+        """Batches of training and validation, which weighs everything alike."""
+        preset = self.preset
+
+        def weights() -> Tensor:
+            return latent_weights(
+                self.corpus,
+                self.names["train"],
+                weight=preset.region_weight,
+                side=latents["train"].shape[-1],
+                mirrored=preset.mirrored,
+            )
 
         def of(split: str, prompts: PromptConfig, seed: int, in_order: bool) -> Batches:
             return LatentBatches(
@@ -230,13 +245,14 @@ class _Work:
                 latents[split],
                 vocabulary,
                 prompts,
-                batch_size=size,
+                batch_size=preset.diffusion_batch_size,
+                weights=weights() if weighs_faces and split == "train" else None,
                 seed=seed,
                 in_order=in_order,
             )
 
         return (
-            of("train", self.preset.prompts, self.seed, False),
+            of("train", preset.prompts, self.seed + 1 if weighs_faces else self.seed, False),
             of("validation", _AS_SPOKEN, _VALIDATION_SEED, True),
         )
 

@@ -25,7 +25,7 @@ from imagineid_core.evaluation.imagine.face_spoiling import (
     spoil_mouth,
 )
 from imagineid_core.evaluation.imagine.gates import GateMissedError, check_gate
-from imagineid_core.evaluation.imagine.samples import portraits_of
+from imagineid_core.evaluation.imagine.samples import portraits_of, returned
 from tests.imagine.tiny_diffusion import save_tiny_suite
 
 TINY = FaceJudgeConfig(
@@ -99,7 +99,7 @@ def test_the_judge_finds_eyes_and_mouth_and_sees_what_is_wrong_with_them(corpus,
     real = judge.verdicts(images)
     assert float(real.whole.float().mean()) > 0.6  # each limit refuses its worst of nine
     for part in SPOIL:
-        made = faulty(Faithful(), images, points, {part: "erased"}, draw())
+        made = faulty(Faithful(), images, images, points, {part: "erased"}, draw())
         assert made.has_fault[part].any()
         passed = getattr(judge.verdicts(made.images), part).float().mean()
         assert float(passed) < float(getattr(real, part).float().mean()) - 0.4
@@ -115,7 +115,7 @@ def test_a_fault_that_the_autoencoder_mends_is_none(corpus):
     images, points = portraits(corpus, "train"), landmarks_of(corpus, "train")
     kinds = {"eyes": "erased", "mouth": "erased"}
     for vae, is_seen in ((Mending(), False), (Faithful(), True)):
-        made = faulty(vae, images, points, kinds, draw())
+        made = faulty(vae, images, returned(vae, images), points, kinds, draw())
         assert {bool(seen.any()) for seen in made.has_fault.values()} == {is_seen}
 
 

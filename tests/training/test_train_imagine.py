@@ -23,7 +23,7 @@ from imagineid_core.training.caption_stage import CaptionStage
 from imagineid_core.training.diffusion_stage import DiffusionStage
 from imagineid_core.training.face_regions import mouth_crops, peak_signal_to_noise, region_weights
 from imagineid_core.training.imagine_presets import PRESETS, mini, smoke
-from imagineid_core.training.latent_batches import LatentBatch, LatentBatches
+from imagineid_core.training.latent_batches import LatentBatch, LatentBatches, latent_weights
 from imagineid_core.training.picture_batches import PictureBatchConfig, PictureBatches
 from imagineid_core.training.processes import ALL, Share
 from imagineid_core.training.run_log import curves
@@ -70,10 +70,12 @@ def test_every_loss_of_the_smoke_preset_falls_on_people_never_seen(trained, stag
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["fine", "finer"])
-def test_later_stages_of_the_autoencoder_begin_with_what_it_learned(trained, stage):
+@pytest.mark.parametrize(
+    ("stage", "before"), [("fine", "vae"), ("finer", "vae"), ("fine_diffusion", "diffusion")]
+)
+def test_later_stages_begin_with_what_was_learned(trained, stage, before):
     folder, _ = trained
-    assert losses(folder, stage)[0] < 0.97 * losses(folder, "vae")[0]
+    assert losses(folder, stage)[0] < 0.97 * losses(folder, before)[0]
 
 
 @pytest.mark.slow
@@ -113,11 +115,11 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
     after = train_imagine(
         corpus,
         tmp_path,
-        dataclasses.replace(preset, diffusion_loop=loop),
+        dataclasses.replace(preset, diffusion_loop=loop, fine_diffusion_loop=loop),
         vae=before.model,
         cpu=True,
     )
-    assert set(after.metrics) == {"caption", "diffusion"}
+    assert set(after.metrics) == {"caption", "diffusion", "fine_diffusion"}
     first, second = (load_file(path.model / "vae" / VAE_FILE) for path in (before, after))
     assert all(torch.equal(first[name], second[name]) for name in first)
     told = json.loads((after.model / "training.json").read_text())["stages"]
@@ -298,6 +300,36 @@ def test_who_knows_the_latent_predicts_the_velocity():
     examined = stage.eval()(batch)
     assert examined["loss"] < 1e-6
     assert examined["caption_gap"].abs() < 1e-6
+
+
+def test_weights_of_places_scale_the_loss_of_each(corpus):
+    """A model wrong in one cell only: its loss is that cell's share of all weights."""
+    vocabulary = vocabulary_of(["red"])
+    latents, tokens = torch.randn(6, 4, 4, 4), token_numbers(["red"] * 6, vocabulary)
+
+    class WrongInOne(Oracle):
+        def forward(self, noisy, timestep, tokens):
+            velocity = super().forward(noisy, timestep, tokens)
+            velocity[:, :, 1, 2] += 1
+            return velocity
+
+    nothing = token_numbers([""], vocabulary)[0]
+    stage = DiffusionStage(WrongInOne(latents), nothing, caption_dropout=0.0).train()
+    weights = torch.ones(6, 1, 4, 4)
+    weights[:, :, 1, 2] = 5
+    batch = LatentBatch(latents=latents, tokens=tokens)
+    assert stage(batch)["loss"] == pytest.approx(1 / 16, rel=1e-4)
+    weighted = dataclasses.replace(batch, weights=weights)
+    assert stage(weighted)["loss"] == pytest.approx(5 / 20, rel=1e-4)
+
+
+def test_eyes_and_mouth_weigh_more_also_in_the_mirror(corpus):
+    names = corpus.names("train")
+    weights = latent_weights(corpus, names, weight=4.0, side=4, mirrored=True)
+    assert weights.shape == (len(names), 4, 1, 4, 4)
+    assert torch.equal(weights[:, 2:], weights[:, :2].flip(-1))
+    assert weights.min() == 1
+    assert 1.5 < weights.amax(dim=(2, 3, 4)).min() <= 4
 
 
 def test_latents_come_with_the_prompt_of_their_person(corpus):

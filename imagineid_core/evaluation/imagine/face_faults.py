@@ -26,7 +26,7 @@ from imagineid_core.evaluation.imagine.face_spoiling import (
     spoil_eyes,
     spoil_mouth,
 )
-from imagineid_core.evaluation.imagine.samples import Images, decoded, returned
+from imagineid_core.evaluation.imagine.samples import Images, decoded
 from imagineid_core.training.latent_batches import posterior_means
 
 MELTED = "melted"  # disturbed in the latents, as a UNet half trained would
@@ -46,11 +46,15 @@ class Faulty:
 def faulty(
     vae: nn.Module,
     images: Images,
+    given_back: Images,
     landmarks: Float[Tensor, "batch landmarks=68 2"],
     kinds: Mapping[str, str],
     draw: torch.Generator,
 ) -> Faulty:
-    """Given back with these kinds of faults in these parts; `landmarks` in pixels of SIZE."""
+    """Given back with these kinds of faults in these parts; `landmarks` in pixels of SIZE.
+
+    `given_back` are the same faces without any.
+    """
     spoilt = images
     for part, kind in kinds.items():
         if kind != MELTED:
@@ -65,7 +69,7 @@ def faulty(
         amount = low + (high - low) * torch.rand(len(latents), 1, 1, 1, generator=draw)
         latents = latents + amount * cells * spread * torch.randn(latents.shape, generator=draw)
     shown = of_size(decoded(net, latents * net.config.scaling_factor))
-    true = of_size(returned(vae, images))
+    true = of_size(given_back)
     seen = {part: has_fault(true, shown, landmarks, part, kind) for part, kind in kinds.items()}
     return Faulty(images=shown, has_fault=seen)
 

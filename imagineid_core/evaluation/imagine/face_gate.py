@@ -85,19 +85,19 @@ def try_judge(
     kinds that the judge did not learn from.
     """
     real = _first_portraits(corpus, "test")
-    landmarks = _landmarks(corpus, "test")
+    given_back, landmarks = returned(vae, real), _landmarks(corpus, "test")
     draw = torch.Generator().manual_seed(seed)
     fails: dict[str, Tensor] = {}
     tasks = [(kind, part) for part in UNSEEN for kind in (*UNSEEN[part], MELTED)]
     for number, (kind, part) in enumerate(tasks):
         rows = torch.arange(number % len(real), len(real), len(tasks))
-        made = faulty(vae, real[rows], landmarks[rows], {part: kind}, draw)
+        made = faulty(vae, real[rows], given_back[rows], landmarks[rows], {part: kind}, draw)
         failed = ~judge.verdicts(made.images).whole[made.has_fault[part]]
         if len(failed):
             fails[f"{part} {kind}"] = failed
     unseen = [failed for name, failed in fails.items() if not name.endswith(MELTED)]
     return {
-        "real_passed": _share(judge.verdicts(returned(vae, real)).whole),
+        "real_passed": _share(judge.verdicts(given_back).whole),
         "spoilt_failed": _share(torch.cat(unseen)),
         **{f"{kind.replace(' ', '_')}_failed": _share(each) for kind, each in fails.items()},
     }

@@ -187,10 +187,11 @@ def judged_patches(
         images = to_image(torch.cat([one["portrait"][:1] for one in stored]))
         points = torch.cat([one["landmarks"][:1].float() for one in stored])
         points = points * (SIZE / corpus.size)
-        true.append(_wide_patches(of_size(returned(vae, images)), points))
+        given_back = returned(vae, images)
+        true.append(_wide_patches(of_size(given_back), points))
         for _ in range(config.versions):
             kinds = {part: _any((*SEEN[part], MELTED), draw) for part in SEEN}
-            made = faulty(vae, images, points, kinds, draw)
+            made = faulty(vae, images, given_back, points, kinds, draw)
             spoilt.append(_wide_patches(made.images, points))
             for part, fault in made.has_fault.items():
                 seen[part].append(fault)
