@@ -31,7 +31,7 @@ def add_commands(commands: Any) -> None:
     vae.add_argument("--people", type=int, default=200, help="people of 'test' (200)")
     for one in (captions, face):
         one.add_argument("--samples", type=int, default=64, help="captions of 'test' (64)")
-        one.add_argument("--guidance", type=float, default=2.0, help="guidance scale (2)")
+        one.add_argument("--guidance", type=float, help="guidance scale (the model's own)")
     spatial.add_argument("--adapters", required=True, metavar="DIR", help="a folder with SCA")
     spatial.add_argument("--people", type=int, default=120, help="people of 'test' (120)")
     spatial.add_argument("--frames", type=int, default=64, help="frames drawn (64)")
@@ -104,7 +104,7 @@ def _judged(
             corpus,
             num_samples=options.samples,
             num_steps=options.steps,
-            guidance=options.guidance,
+            guidance=model.recommended.guidance if options.guidance is None else options.guidance,
             seed=options.seed,
             on_progress=partial(bars.steps, "sample"),
         )

@@ -30,7 +30,7 @@ _LARGEST_FILE = "12MB"  # a UNet of more is written in parts, which diffusers jo
 MINI_RECOMMENDED = RecommendedConfig(
     prompt="portrait of a person",
     num_steps=20,
-    guidance=2.0,
+    guidance=1.5,
     show_size=512,
     label="demonstration model, trained on synthetic people",
 )

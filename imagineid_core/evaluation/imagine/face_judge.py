@@ -51,7 +51,7 @@ class FaceJudgeConfig:
     locator_steps: int = 300
     num_people: int = 900  # of whom patches are made
     versions: int = 3  # with faults, of each
-    num_steps: int = 800
+    num_steps: int = 2_000
     batch_size: int = 64
     learning_rate: float = 5e-3
     seed: int = 0

@@ -18,7 +18,7 @@ from imagineid_core.face.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
 Patches = Float[Tensor, "batch 3 height width"]
 _MARGIN = {"eye": (3.5, 4.0), "mouth": (3.5, 3.5)}  # pixels of 128 beyond the landmarks
 _EDGE = 0.2  # of a radius, in which an ellipse fades
-_LEAST_CHANGE = 0.10  # root mean square in [-1, 1] over the ellipse; less is no fault
+_LEAST_CHANGE = 0.14  # root mean square in [-1, 1] over the ellipse; less is no fault
 _LEAST_OF_ANOTHER = 0.18  # others' eyes and lips may be much the same
 
 
