@@ -13,7 +13,7 @@ from imagineid_core.assets.manifest import MANIFEST
 from imagineid_core.checkpoint import read_tensors
 from imagineid_core.cli import main
 from imagineid_core.errors import InputError, WeightsError
-from imagineid_core.imagine.mini_suite import load_vae, save_index
+from imagineid_core.imagine.mini_suite import MINI_RECOMMENDED
 from imagineid_core.imagine.recommended import load_recommended
 from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
 from tests.imagine.tiny_diffusion import save_tiny_suite
@@ -30,6 +30,7 @@ ABOUT = {
         "vae": {"steps": 30, "best_step": 20, "loss": 0.3},
         "caption": {"steps": 4, "best_step": 4, "loss": 0.2},
         "diffusion": {"steps": 50, "best_step": 50, "loss": 0.1},
+        "fine_diffusion": {"steps": 20, "best_step": 20, "loss": 0.09},
     },
     "gates": {"vae": {"gate": "vae", "is_passed": True, "figures": {"psnr": 32.5}}},
 }
@@ -79,16 +80,6 @@ def test_a_packed_model_loads_as_the_trained_one_with_all_its_adapters(trained, 
     assert load_adapters(place, model).missing == ()
 
 
-def test_an_autoencoder_is_shipped_before_there_is_a_model_round_it(trained, tmp_path):
-    save_index(trained / "model", "vae")
-    pack_suite("autoencoder", trained / "model", folder=tmp_path / "assets")
-    place = check_suite("autoencoder", tmp_path / "assets")
-    assert {path.name for path in place.iterdir() if path.is_dir()} == {"vae"}
-    kept, original = load_vae(place).state_dict(), load_vae(trained / "model").state_dict()
-    assert all(torch.equal(kept[name], original[name]) for name in original)
-    assert json.loads((place / "training.json").read_text())["stages"] == ABOUT["stages"]
-
-
 def test_every_file_is_listed_with_how_it_was_made(trained, tmp_path):
     assets = tmp_path / "assets"
     pack_suite("imagine", *folders(trained), folder=assets)
@@ -102,6 +93,7 @@ def test_every_file_is_listed_with_how_it_was_made(trained, tmp_path):
     assert told["files"]["text_encoder/model.safetensors"]["steps"] == {
         "caption": 4,
         "diffusion": 50,
+        "fine_diffusion": 20,
     }
     assert told["files"]["spatial_condition.safetensors"]["steps"] == TRAINING["steps"]
     assert told["files"]["tokenizer/merges.txt"]["command"] == ABOUT["command"]
@@ -215,7 +207,7 @@ def test_one_command_packs_a_model_with_what_it_is_best_used_with(trained, tmp_p
     arguments = ("assets", "pack", "--suite", "imagine", *folders(trained), "--assets", assets)
     assert run(*arguments, "--steps", 12, "--prompt", "a face") == 0, capsys.readouterr().err
     told = load_recommended(assets / "imagine")
-    assert (told.num_steps, told.prompt, told.guidance) == (12, "a face", 2.0)
+    assert (told.num_steps, told.prompt, told.guidance) == (12, "a face", MINI_RECOMMENDED.guidance)
     assert run("assets", "check", "--assets", assets) == 0
     printed = capsys.readouterr().out
     assert "imagine: gate vae passed" in printed

@@ -16,7 +16,7 @@ from imagineid_core.errors import InputError, WeightsError
 SHIPPED = Path(__file__).parent
 MEGABYTE = 1_000_000
 _BLOCK = 2**20  # bytes
-LISTEN, AUTOENCODER, IMAGINE = "listen", "autoencoder", "imagine"
+LISTEN, IMAGINE = "listen", "imagine"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +43,6 @@ SUITES: Mapping[str, SuiteParts] = {
         parts=("pad_identity", "pad_content", "pad_emotion", "head_motion"),
         most_bytes=6 * MEGABYTE,
         training="imagineid train listen --preset mini",
-    ),
-    AUTOENCODER: SuiteParts(  # of IMAGINE, for trainings that begin with it
-        has_model=True,
-        is_half_precision=True,
-        most_bytes=10 * MEGABYTE,
-        training="imagineid train imagine --preset mini",
-        option="--vae",
     ),
     IMAGINE: SuiteParts(
         optional=("textual_inversion", "spatial_condition", "mask_blending", "matting"),

@@ -21,9 +21,7 @@ def add_commands(commands: Any) -> None:
         metavar="TRAINED_DIR",
         help="folder with the trained files; of 'imagine' the model, then those of its adapters",
     )
-    pack.add_argument(
-        "--suite", default="listen", choices=("listen", "autoencoder", "imagine"), help="(listen)"
-    )
+    pack.add_argument("--suite", default="listen", choices=("listen", "imagine"), help="(listen)")
     pack.add_argument(
         "--report",
         metavar="JSON",
@@ -65,15 +63,13 @@ def run_check(options: argparse.Namespace) -> None:
 
 
 def run_pack(options: argparse.Namespace) -> None:
-    from imagineid_core.assets import AUTOENCODER, IMAGINE, LISTEN, pack_suite
+    from imagineid_core.assets import IMAGINE, LISTEN, pack_suite
     from imagineid_core.assets.manifest import MANIFEST
 
     folder, name = _folder(options), options.suite
     if name == LISTEN:
         _check_listening(options)
         also = {}
-    elif name == AUTOENCODER:
-        also = _check_autoencoder(options)
     else:
         assert name == IMAGINE
         also = _check_imagining(options)
@@ -111,14 +107,6 @@ def _check_listening(options: argparse.Namespace) -> None:
             )
     load_pad(options.trained[0])
     find_head_motion(options.trained[0])
-
-
-def _check_autoencoder(options: argparse.Namespace) -> dict[str, bytes]:
-    """One that can be read; of a whole model nothing else is shipped with it."""
-    from imagineid_core.imagine.mini_suite import load_vae
-
-    load_vae(options.trained[0])
-    return {}
 
 
 def _check_imagining(options: argparse.Namespace) -> dict[str, bytes]:

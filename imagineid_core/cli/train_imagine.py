@@ -81,9 +81,9 @@ def people_corpus(
 
 
 def _vae(options: argparse.Namespace) -> str | Path | None:
-    from imagineid_core.assets import AUTOENCODER, check_suite
+    from imagineid_core.assets import IMAGINE, check_suite
 
-    return check_suite(AUTOENCODER) if options.vae == _SHIPPED else options.vae
+    return check_suite(IMAGINE) if options.vae == _SHIPPED else options.vae
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -128,7 +128,8 @@ def train_face_judge(
     total = config.num_people + config.locator_steps + config.num_steps
 
     def told(before: int) -> Progress | None:
-        return None if on_progress is None else lambda done, _: on_progress(before + done, total)
+        tell = on_progress
+        return None if tell is None else lambda done, _: tell(before + done, total)
 
     stored = [corpus.tensors(name, ("portrait", "landmarks")) for name in corpus.names("train")]
     images = torch.cat([one["portrait"] for one in stored])

@@ -1,0 +1,76 @@
+"""The embedded diffusion model: its autoencoder, and whether its portraits show what is asked."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from imagineid_core.assets import IMAGINE, SHIPPED, check_suite, read_manifest
+from imagineid_core.corpus.people import to_image
+from imagineid_core.corpus.people.pictures import draw_pictures
+from imagineid_core.evaluation.imagine.gates import GATES
+from imagineid_core.evaluation.imagine.samples import draw_samples
+from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
+from imagineid_core.imagine.tokenizer import read_vocabulary, token_numbers
+from imagineid_core.training.face_regions import mouth_crops, peak_signal_to_noise
+
+NEVER_SEEN = (900_002, 900_012, 900_022, 900_032)  # far behind the people of any corpus
+COLOURS = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1)}
+
+
+@pytest.fixture(scope="module")
+def folder():
+    return check_suite(IMAGINE)
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return load_stable_diffusion(folder)
+
+
+@pytest.fixture(scope="module")
+def people():
+    drawn = [draw_pictures(0, person, 2, 128) for person in NEVER_SEEN]
+    images = to_image(torch.cat([one.portrait for one in drawn]))
+    return images, torch.cat([one.mouth_box for one in drawn]).long()
+
+
+@torch.no_grad()
+def test_people_it_never_saw_come_back_with_their_mouths(model, people):
+    images, mouths = people
+    latents = model.vae.encode(images).latent_dist.mode()
+    drawn = model.vae.decode(latents).sample.clamp(-1, 1)
+    # Eight pictures: two decibels below what two hundred people reach on average.
+    assert peak_signal_to_noise(drawn, images).mean() > 29.5
+    crops = mouth_crops(drawn, mouths), mouth_crops(images, mouths)
+    assert peak_signal_to_noise(*crops).mean() > 27.5
+    assert 0.7 < latents.std() < 1.3
+    assert latents.mean().abs() < 0.3
+
+
+@torch.no_grad()
+def test_backgrounds_have_the_colour_that_is_asked_for(model, folder):
+    vocabulary = read_vocabulary(Path(folder) / "tokenizer")
+    prompts = [f"{model.recommended.prompt}, plain {colour} background" for colour in COLOURS]
+    drawn = draw_samples(
+        model,
+        token_numbers(prompts, vocabulary),
+        token_numbers([""], vocabulary),
+        size=128,
+        num_steps=8,
+        guidance=model.recommended.guidance,
+        seed=5,
+    )
+    corner = drawn[:, :, 4:20, 4:20].mean(dim=(2, 3))
+    closeness = corner @ torch.tensor(list(COLOURS.values())).float().T
+    assert closeness.argmax(dim=1).tolist() == [0, 1, 2]
+    assert drawn.std(dim=(1, 2, 3)).min() > 0.15  # somebody stands before it
+
+
+def test_the_manifest_tells_of_every_gate_and_whether_it_was_passed():
+    gates = read_manifest(SHIPPED).suites[IMAGINE].gates
+    assert {"vae", "captions"} <= set(gates)
+    for gate, told in gates.items():
+        met = [goal.is_met(told["figures"][name]) for name, goal in GATES[gate].items()]
+        assert told["is_passed"] == all(met), gate
+    assert gates["vae"]["is_passed"]
