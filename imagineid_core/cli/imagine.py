@@ -338,7 +338,14 @@ def _adapters(options: argparse.Namespace, model: "StableDiffusion", place: Path
 
     if options.adapters:
         return load_adapters(options.adapters, model)
-    return load_adapters(place, model) if find_adapters(place) else Adapters()
+    if find_adapters(place):
+        return load_adapters(place, model)
+    print(
+        f"imagineid: {place.name} comes without adapters, so the frames show a portrait that does "
+        "not follow the voice. Give trained ones with --adapters.",
+        file=sys.stderr,
+    )
+    return Adapters()
 
 
 def _host(
