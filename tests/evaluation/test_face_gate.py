@@ -65,13 +65,16 @@ SPOIL = {"eyes": spoil_eyes, "mouth": spoil_mouth}
 def test_a_face_is_spoilt_in_the_part_that_was_asked_for_and_nowhere_else(corpus, part):
     images, points = portraits(corpus, "train"), landmarks_of(corpus, "train")
     outside = part_mask(points, part, SIZE) == 0
+    spoilt = set()
     for kind in (*SEEN[part], *UNSEEN[part]):
         made = SPOIL[part](images, points, kind, draw())
         torch.testing.assert_close(made.patches * outside, images * outside)
         changed = (made.patches - images).abs().amax(dim=(1, 2, 3))
-        assert made.is_spoilt.any(), kind
-        assert float(changed[made.is_spoilt].min()) > 0.1
+        assert (changed[made.is_spoilt] > 0.14).all()
         assert made.patches.abs().max() <= 1
+        spoilt |= {kind} if made.is_spoilt.any() else set()
+    # A mouth of few colours can be smeared or made coarse without a fault that one sees.
+    assert set(SEEN[part]) <= spoilt
 
 
 def test_what_changes_nothing_is_no_fault():
