@@ -56,8 +56,8 @@ GATES: dict[str, dict[str, Goal]] = {
     },
     "face": {
         "whole": Goal(least=0.90, what="share of samples with two eyes alike and a whole mouth"),
-        "real_passed": Goal(least=0.93, what="share of true portraits that the judge lets pass"),
-        "spoilt_failed": Goal(least=0.75, what="share of spoilt ones that it does not"),
+        "real_passed": Goal(least=0.95, what="share of true portraits that the judge lets pass"),
+        "spoilt_failed": Goal(least=0.85, what="share of spoilt ones that it does not"),
     },
     "spatial": {
         "of_none": Goal(most=0.75, what="error of v with SCA over that without"),
