@@ -31,6 +31,7 @@ ABOUT = {
         "caption": {"steps": 4, "best_step": 4, "loss": 0.2},
         "diffusion": {"steps": 50, "best_step": 50, "loss": 0.1},
         "fine_diffusion": {"steps": 20, "best_step": 20, "loss": 0.09},
+        "finer_diffusion": {"steps": 10, "best_step": 10, "loss": 0.08},
     },
     "gates": {"vae": {"gate": "vae", "is_passed": True, "figures": {"psnr": 32.5}}},
 }
@@ -94,6 +95,7 @@ def test_every_file_is_listed_with_how_it_was_made(trained, tmp_path):
         "caption": 4,
         "diffusion": 50,
         "fine_diffusion": 20,
+        "finer_diffusion": 10,
     }
     assert told["files"]["spatial_condition.safetensors"]["steps"] == TRAINING["steps"]
     assert told["files"]["tokenizer/merges.txt"]["command"] == ABOUT["command"]

@@ -17,8 +17,8 @@ KINDS = (WEIGHTS, ".json", ".txt")
 # Which stages of a training taught a part of the model.
 _STAGES = {
     "vae": ("vae", "fine", "finer"),
-    "text_encoder": ("caption", "diffusion", "fine_diffusion"),
-    "unet": ("diffusion", "fine_diffusion"),
+    "text_encoder": ("caption", "diffusion", "fine_diffusion", "finer_diffusion"),
+    "unet": ("diffusion", "fine_diffusion", "finer_diffusion"),
 }
 _NEEDED = ("command", "preset", "seed", "corpus")
 

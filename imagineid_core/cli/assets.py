@@ -40,6 +40,7 @@ def add_commands(commands: Any) -> None:
     pack.add_argument("--prompt", help="predefined prompt of the model ('imagine')")
     pack.add_argument("--steps", type=int, help="steps a frame it is best used with ('imagine')")
     pack.add_argument("--guidance", type=float, help="and the guidance ('imagine')")
+    pack.add_argument("--guided-share", type=float, help="and its share of the steps ('imagine')")
     pack.set_defaults(run=run_pack)
     for command in (check, pack):
         command.add_argument(
@@ -99,11 +100,11 @@ def _check_listening(options: argparse.Namespace) -> None:
             f"{len(options.trained)} folders are given, but listening networks are trained "
             "together and lie in one. Give that one."
         )
-    for option in ("prompt", "steps", "guidance"):
+    for option in ("prompt", "steps", "guidance", "guided_share"):
         if getattr(options, option) is not None:
             raise InputError(
-                f"--{option} is given, but listening networks have none. Leave it out, or add "
-                "--suite imagine."
+                f"--{option.replace('_', '-')} is given, but listening networks have none. "
+                "Leave it out, or add --suite imagine."
             )
     load_pad(options.trained[0])
     find_head_motion(options.trained[0])
@@ -128,6 +129,7 @@ def _check_imagining(options: argparse.Namespace) -> dict[str, bytes]:
         "prompt": options.prompt,
         "num_steps": options.steps,
         "guidance": options.guidance,
+        "guided_share": options.guided_share,
     }
     changed = {name: value for name, value in chosen.items() if value is not None}
     return {RECOMMENDED: recommended_bytes(dataclasses.replace(told, **changed))}

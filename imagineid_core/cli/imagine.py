@@ -49,6 +49,12 @@ def add_commands(commands: Any) -> None:
         "or 7.5)",
     )
     parser.add_argument(
+        "--guided-share",
+        type=float,
+        metavar="SHARE",
+        help="of the steps, from the first on, that are guided (the model's own, or 1)",
+    )
+    parser.add_argument(
         "--model",
         help="Stable Diffusion 1.x or 2.x: a diffusers folder, or a .safetensors checkpoint with "
         "--configs (the shipped demonstration model)",
@@ -233,11 +239,12 @@ def _refuse_device(name: str) -> None:
 def _config(options: argparse.Namespace, recommended: "RecommendedConfig") -> "ImagineConfig":
     from imagineid_core.imagine.config import ImagineConfig
 
-    steps, guidance = options.steps, options.guidance
+    steps, guidance, share = options.steps, options.guidance, options.guided_share
     return ImagineConfig(
         seed=options.seed,
         num_steps=recommended.num_steps if steps is None else steps,
         first_guidance=recommended.guidance if guidance is None else guidance,
+        guided_share=recommended.guided_share if share is None else share,
         warm_start=options.warm_start,
         resync=options.resync,
     )

@@ -120,6 +120,7 @@ def _way(
     return Denoising(
         num_steps=config.num_steps,
         guidance=config.first_guidance if index == 0 else config.guidance,
+        guided_share=config.guided_share,
         step_seed=lambda step: step_seed(config, index, step),
         on_step=report,
     )

@@ -19,6 +19,7 @@ class ImagineConfig:
     num_steps: int = 50  # T
     first_guidance: float = 7.5  # of the first frame, which has only text and mesh to go by
     guidance: float = 1.0  # of the others; 1 is none and halves the work
+    guided_share: float = 1.0  # of the steps, from the first on, that are guided at all
     matte_dilation: float = 0.02  # of m, a fraction of the image height
     mouth_fill: float = -1.0  # what M paints over the mouth of I_ad; black, as in training
     meshes_ahead: int = 4  # how many I_rd are encoded together
@@ -38,6 +39,11 @@ class ImagineConfig:
             value = getattr(self, name)
             if not 1 <= value < float("inf"):
                 raise InputError(f"{name} is {value:g} but 1 is none. Use 1 or more.")
+        if not 0 < self.guided_share <= 1:
+            raise InputError(
+                f"guided_share is {self.guided_share:g}. Use a share of the steps between 0 and 1; "
+                "without guidance at all, set it to 1."
+            )
         if not 0 <= self.matte_dilation <= 0.5:
             raise InputError(
                 f"matte_dilation is {self.matte_dilation:g}. "

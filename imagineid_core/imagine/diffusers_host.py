@@ -137,16 +137,17 @@ class DiffusersHost:
             latent = latent * scheduler.init_noise_sigma
         else:
             latent = scheduler.add_noise(way.start.to(latent), latent, timesteps[:1])
+        last_guided = way.guided_share * (first + len(timesteps))
         draws = "generator" in inspect.signature(scheduler.step).parameters
-        for done, timestep in enumerate(timesteps, start=1):
+        for step, timestep in enumerate(timesteps, start=first):
             scaled = scheduler.scale_model_input(latent, timestep)
-            predicted = self._guided(scaled, timestep, features, way.guidance)
+            guidance = way.guidance if step < last_guided else 1.0
+            predicted = self._guided(scaled, timestep, features, guidance)
             extra = {}
             if draws:
-                seed = way.step_seed(first + done - 1)
-                extra["generator"] = torch.Generator().manual_seed(seed)
+                extra["generator"] = torch.Generator().manual_seed(way.step_seed(step))
             latent = scheduler.step(predicted, timestep, latent, return_dict=False, **extra)[0]
-            way.on_step(done)
+            way.on_step(step - first + 1)
         return latent
 
     def background(self, image: Image) -> Plate:

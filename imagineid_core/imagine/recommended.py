@@ -23,6 +23,7 @@ class RecommendedConfig:
     prompt: str = FACE_PROMPT  # the predefined one, unless a TIA brings that of its training
     num_steps: int = ImagineConfig.num_steps
     guidance: float = ImagineConfig.first_guidance  # of the first frame
+    guided_share: float = ImagineConfig.guided_share  # of its steps
     show_size: int | None = None  # pixels a side of a film; None: as imagined
     label: str = ""  # what a film says under its pictures
 

@@ -1,7 +1,7 @@
 """Trains the latent diffusion model: UNet and text encoder together, v-prediction.
 
     z_t = sqrt(a_t) z + sqrt(1 - a_t) noise,   v = sqrt(a_t) noise - sqrt(1 - a_t) z
-    L = mean w (v - v_theta(z_t, t, text))^2 / mean w,    t uniform
+    L = mean w (v - v_theta(z_t, t, text))^2 / mean w,    t uniform, or mostly in the middle
 
 Weights w of places make these learn sooner; what is best for each place stays the same.
 
@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from imagineid_core.imagine.mini_suite import build_scheduler
 from imagineid_core.training.latent_batches import LatentBatch
+from imagineid_core.training.noise_levels import any_timestep, fixed_timesteps, middle_timesteps
 from imagineid_core.training.stage import Stage
-
-_LEVELS = tuple(range(50, 1000, 100))  # ten noise levels at which validation looks
 
 
 class CaptionedUnet(nn.Module):
@@ -48,10 +47,16 @@ class DiffusionStage(Stage[nn.Module]):
     """
 
     def __init__(
-        self, learned: nn.Module, nothing: Int[Tensor, " tokens"], *, caption_dropout: float
+        self,
+        learned: nn.Module,
+        nothing: Int[Tensor, " tokens"],
+        *,
+        caption_dropout: float,
+        in_the_middle: bool = False,
     ) -> None:
         super().__init__(learned)
         self._nothing, self._dropout = nothing, caption_dropout
+        self._drawn = middle_timesteps if in_the_middle else any_timestep
         self._scheduler = build_scheduler()
 
     def forward(self, batch: LatentBatch) -> dict[str, Tensor]:
@@ -59,8 +64,7 @@ class DiffusionStage(Stage[nn.Module]):
 
     def _learn(self, batch: LatentBatch) -> dict[str, Tensor]:
         latents, device = batch.latents, batch.latents.device
-        count = self._scheduler.config.num_train_timesteps
-        timestep = torch.randint(0, count, (len(latents),), device=device)
+        timestep = self._drawn(self._scheduler, latents)
         dropped = torch.rand(len(latents), 1, device=device) < self._dropout
         tokens = torch.where(dropped, self._nothing.to(device), batch.tokens)
         error, _ = self._errors(latents, torch.randn_like(latents), timestep, tokens)
@@ -69,9 +73,8 @@ class DiffusionStage(Stage[nn.Module]):
         return {"loss": (batch.weights * error).mean() / batch.weights.mean()}
 
     def _examine(self, batch: LatentBatch) -> dict[str, Tensor]:
-        latents, device = batch.latents, batch.latents.device
-        levels = torch.tensor(_LEVELS, device=device)
-        timestep = levels[torch.arange(len(latents), device=device) % len(levels)]
+        latents = batch.latents
+        timestep = fixed_timesteps(latents)
         noise = torch.randn_like(latents)
         error, of_noise = self._errors(latents, noise, timestep, batch.tokens)
         others = batch.tokens.roll(1, dims=0)

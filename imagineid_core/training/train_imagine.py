@@ -59,9 +59,10 @@ DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
     "caption": ("suite", "prompts", "caption_batch_size"),
     "diffusion": _OF_THE_UNET,
     "fine_diffusion": (*_OF_THE_UNET, "region_weight"),
+    "finer_diffusion": (*_OF_THE_UNET, "finer_region_weight"),
 }
 STAGES = tuple(DEPENDS_ON)
-_OF_THE_VAE = STAGES[:3]  # each goes on with what the one before learned
+_OF_THE_VAE, _OF_DIFFUSION = STAGES[:3], STAGES[-3:]  # each goes on with what the last learned
 MODEL = "model"  # the diffusers folder in the output folder
 Progress = Callable[[str, int, int], None]
 _AS_SPOKEN = PromptConfig(left_out=0.0, stray=0.0)
@@ -107,13 +108,18 @@ def train_imagine(
     unet = _built(lambda: build_unet(preset.suite), seed + 1)
     learned = CaptionedUnet(unet, text_encoder)
     nothing = token_numbers([""], vocabulary)[0]
-    stage = DiffusionStage(learned, nothing, caption_dropout=preset.caption_dropout)
     made_with = {"vae": _digest(encoder, corpus.corpus_hash)}
-    batches = work.latents(latents, vocabulary)
-    work.run("diffusion", stage, preset.diffusion_loop, batches, made_with)
-    made_with["diffusion"] = _digest(learned, corpus.corpus_hash)
-    batches = work.latents(latents, vocabulary, weighs_faces=True)
-    work.run("fine_diffusion", stage, preset.fine_diffusion_loop, batches, made_with)
+    weights = (1.0, preset.region_weight, preset.finer_region_weight)
+    for cycle, (name, weight) in enumerate(zip(_OF_DIFFUSION, weights, strict=True)):
+        stage = DiffusionStage(
+            learned,
+            nothing,
+            caption_dropout=preset.caption_dropout,
+            in_the_middle=name == _OF_DIFFUSION[-1],
+        )
+        batches = work.latents(latents, vocabulary, region_weight=weight, seed=seed + cycle)
+        work.run(name, stage, getattr(preset, f"{name}_loop"), batches, made_with)
+        made_with[name] = _digest(learned, corpus.corpus_hash)
     if is_first_process():
         save_suite(
             work.folder / MODEL,
@@ -224,16 +230,16 @@ class _Work:
         latents: Mapping[str, Tensor],
         vocabulary: ClipVocabulary,
         *,
-        weighs_faces: bool = False,
+        region_weight: float,
+        seed: int,
     ) -> tuple[Batches, Batches]:
         """Batches of training and validation, which weighs everything alike."""
-        preset = self.preset
-
-        def weights() -> Tensor:
-            return latent_weights(
+        preset, weights = self.preset, None
+        if region_weight != 1:
+            weights = latent_weights(
                 self.corpus,
                 self.names["train"],
-                weight=preset.region_weight,
+                weight=region_weight,
                 side=latents["train"].shape[-1],
                 mirrored=preset.mirrored,
             )
@@ -246,13 +252,13 @@ class _Work:
                 vocabulary,
                 prompts,
                 batch_size=preset.diffusion_batch_size,
-                weights=weights() if weighs_faces and split == "train" else None,
+                weights=weights if split == "train" else None,
                 seed=seed,
                 in_order=in_order,
             )
 
         return (
-            of("train", preset.prompts, self.seed + 1 if weighs_faces else self.seed, False),
+            of("train", preset.prompts, seed, False),
             of("validation", _AS_SPOKEN, _VALIDATION_SEED, True),
         )
 

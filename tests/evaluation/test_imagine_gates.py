@@ -186,6 +186,18 @@ def test_samples_depend_on_their_seed_and_not_on_their_company(model_folder):
     assert not torch.allclose(one, other, atol=1e-2)
 
 
+def test_samples_are_guided_in_the_steps_that_the_model_recommends(model_folder):
+    model = load_stable_diffusion(model_folder)
+    recommended = dataclasses.replace(model.recommended, guided_share=0.5)
+    model = dataclasses.replace(model, recommended=recommended)
+    tokens, nothing = token_numbers(["a bald head", "red"], WORDS), token_numbers([""], WORDS)
+    rows = []
+    handle = model.unet.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    draw_samples(model, tokens, nothing, size=32, num_steps=4, guidance=2.0, seed=1)
+    handle.remove()
+    assert rows == [4, 4, 2, 2]
+
+
 def test_a_perfect_autoencoder_gives_back_what_it_got():
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     vae = Shifted(0.0)

@@ -365,6 +365,7 @@ def test_step_seeds_belong_to_seed_and_step_and_to_the_frame_if_asked():
         ("num_steps", 0, "num_steps is 0"),
         ("resync", 0, "resync is 0"),
         ("guidance", 0.5, "guidance is 0.5"),
+        ("guided_share", 0.0, "guided_share is 0"),
         ("warm_start", 1.5, "warm_start is 1.5"),
         ("matte_dilation", 0.9, "matte_dilation is 0.9"),
         ("mouth_fill", 2.0, "mouth_fill is 2"),

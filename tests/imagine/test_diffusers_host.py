@@ -108,18 +108,20 @@ def test_every_condition_reaches_the_picture():
     assert not torch.equal(unblended[1].frame, plain[1].frame)
 
 
-def test_without_adapters_the_first_frame_is_plain_stable_diffusion():
+@pytest.mark.parametrize("guided_share", [1.0, 0.5])
+def test_without_adapters_the_first_frame_is_plain_stable_diffusion(guided_share):
     """Against a denoising loop written out: DDIM from the same noise, guidance 7.5."""
     model = tiny_model()
     host = tiny_host(model, spatial=None, blending=None)
-    made = clip(host, meshes=MESHES[:2])
+    made = clip(host, replace(CONFIG, guided_share=guided_share), MESHES[:2])
     words = texts()
     latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(CONFIG.seed))
     model.scheduler.set_timesteps(2)
-    for timestep in model.scheduler.timesteps:
-        with_text = model.unet(latent, timestep, words["text"]).sample
-        without = model.unet(latent, timestep, words["unguided"]).sample
-        predicted = without + 7.5 * (with_text - without)
+    for guided, timestep in zip((True, guided_share == 1), model.scheduler.timesteps, strict=True):
+        predicted = with_text = model.unet(latent, timestep, words["text"]).sample
+        if guided:
+            without = model.unet(latent, timestep, words["unguided"]).sample
+            predicted = without + 7.5 * (with_text - without)
         latent = model.scheduler.step(predicted, timestep, latent).prev_sample
     expected = model.vae.decode(latent / model.vae.config.scaling_factor).sample.clamp(-1, 1)
     assert torch.allclose(made[0].frame, expected, atol=1e-4)

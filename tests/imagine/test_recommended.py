@@ -23,7 +23,7 @@ def test_a_model_that_says_nothing_is_used_as_the_paper_does(tmp_path):
 
 
 def test_what_a_model_recommends_is_read_as_it_was_written(tmp_path):
-    for told in (MINI_RECOMMENDED, RecommendedConfig(guidance=3.5)):
+    for told in (MINI_RECOMMENDED, RecommendedConfig(guidance=3.5, guided_share=0.5)):
         save_recommended(tmp_path, told)
         assert load_recommended(tmp_path) == told
 

@@ -71,7 +71,13 @@ def test_every_loss_of_the_smoke_preset_falls_on_people_never_seen(trained, stag
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stage", "before"), [("fine", "vae"), ("finer", "vae"), ("fine_diffusion", "diffusion")]
+    ("stage", "before"),
+    [
+        ("fine", "vae"),
+        ("finer", "vae"),
+        ("fine_diffusion", "diffusion"),
+        ("finer_diffusion", "diffusion"),
+    ],
 )
 def test_later_stages_begin_with_what_was_learned(trained, stage, before):
     folder, _ = trained
@@ -115,11 +121,13 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
     after = train_imagine(
         corpus,
         tmp_path,
-        dataclasses.replace(preset, diffusion_loop=loop, fine_diffusion_loop=loop),
+        dataclasses.replace(
+            preset, diffusion_loop=loop, fine_diffusion_loop=loop, finer_diffusion_loop=loop
+        ),
         vae=before.model,
         cpu=True,
     )
-    assert set(after.metrics) == {"caption", "diffusion", "fine_diffusion"}
+    assert set(after.metrics) == {"caption", "diffusion", "fine_diffusion", "finer_diffusion"}
     first, second = (load_file(path.model / "vae" / VAE_FILE) for path in (before, after))
     assert all(torch.equal(first[name], second[name]) for name in first)
     told = json.loads((after.model / "training.json").read_text())["stages"]

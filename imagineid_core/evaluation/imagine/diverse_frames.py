@@ -14,10 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from imagineid_core.corpus.portrait import draw_person, render_portrait
-from imagineid_core.evaluation.imagine.kept_clips import ClipMaker, clip_config
+from imagineid_core.evaluation.imagine.kept_clips import ClipMaker
 from imagineid_core.evaluation.imagine.voices import HeldOutVoice, at_rest, part_of, unheard
 from imagineid_core.evaluation.lips import Openings
 from imagineid_core.face.pose import PORTRAIT_PLACE
+from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.pipeline.perform import coefficients_from
 from imagineid_core.values import Performance
 
@@ -48,15 +49,17 @@ def diverse_frames(
     change: str,
     *,
     seed: int,
-    num_steps: int,
-    guidance: float,
+    config_of: Callable[[int], ImagineConfig],
 ) -> DiverseFrames:
-    """A moment of every voice; moments and seeds are the same whatever the `change`."""
+    """A moment of every voice; moments and seeds are the same whatever the `change`.
+
+    `config_of` tells how a frame of a seed is made.
+    """
     clips = []
     for number, voice in enumerate(voices):
         performance = CHANGES[change](moment_of(voice.performance, seed + number))
-        config = clip_config(seed + number, num_steps, guidance)
-        clips.append(maker.clip(f"diverse_{change}_{voice.name}", performance, config))
+        name = f"diverse_{change}_{voice.name}"
+        clips.append(maker.clip(name, performance, config_of(seed + number)))
     return DiverseFrames(
         frames=torch.cat([one.frames for one in clips]),
         gaps=np.concatenate([one.gaps for one in clips]),

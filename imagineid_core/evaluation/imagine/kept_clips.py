@@ -155,9 +155,17 @@ class ClipMaker:
         return digest.hexdigest()
 
 
-def clip_config(seed: int, num_steps: int, guidance: float) -> ImagineConfig:
+def clip_config(
+    seed: int, num_steps: int, guidance: float, guided_share: float = 1.0
+) -> ImagineConfig:
     """Alg. 1; `resync=1` keeps every z_0 and changes no bit of a frame."""
-    return ImagineConfig(seed=seed, num_steps=num_steps, first_guidance=guidance, resync=1)
+    return ImagineConfig(
+        seed=seed,
+        num_steps=num_steps,
+        first_guidance=guidance,
+        guided_share=guided_share,
+        resync=1,
+    )
 
 
 def _keep(folder: Path, done: ImaginedFrame) -> None:

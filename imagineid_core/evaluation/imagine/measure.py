@@ -74,6 +74,7 @@ class Measured:
 
     num_steps: int
     guidance: float
+    guided_share: float
     values: dict[str, float | None] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     made: dict[str, int] = field(default_factory=dict)
@@ -104,6 +105,7 @@ def measure_imagining(
     made = Measured(
         num_steps=plan.num_steps or recommended.num_steps,
         guidance=plan.guidance or recommended.guidance,
+        guided_share=recommended.guided_share,
     )
     with _timed(made, "hear voices"):
         voices = held_out_voices(
@@ -154,7 +156,8 @@ class _Work:
         self.voices, self.probes, self.split, self.seed = voices, probes, split, seed
 
     def config(self, seed: int) -> ImagineConfig:
-        return clip_config(seed, self.made.num_steps, self.made.guidance)
+        made = self.made
+        return clip_config(seed, made.num_steps, made.guidance, made.guided_share)
 
     def coherent_clips(self) -> None:
         for number, voice in enumerate(one_a_style(self.voices)[: self.plan.clips]):
@@ -189,9 +192,8 @@ class _Work:
             del kinds["words"], kinds["mesh"]
         for change, voices in kinds.items():
             self.made.diverse[change] = diverse_frames(
-                self.maker, voices, change, seed=self.seed,
-                num_steps=self.made.num_steps, guidance=self.made.guidance,
-            )  # fmt: skip
+                self.maker, voices, change, seed=self.seed, config_of=self.config
+            )
         full = self.made.diverse["full"]
         rendered = rendered_frames(self.maker, self.voices, seed=self.seed)
         self.made.diverse["rendered"] = DiverseFrames(

@@ -15,8 +15,8 @@ def imagine_page(report: Mapping[str, Any], figures: Sequence[Mapping[str, Any]]
     sections = [
         paragraph(
             f"Held-out voices (split '{report['split']}'), seed {report['seed']}, "
-            f"{report['num_steps']} steps a frame, guidance {report['guidance']:g} on first "
-            "frames and none on others."
+            f"{report['num_steps']} steps a frame, guidance {report['guidance']:g} in the first "
+            f"{report['guided_share']:.0%} of the steps of first frames and none on others."
         ),
         *[paragraph(one) for one in report["notes"]],
         section("Numbers", _numbers(report)),

@@ -101,6 +101,7 @@ def _report(
         "feature": "RMS difference of thumbnails of 16 x 16 pixels in [-1, 1]",
         "num_steps": measured.num_steps,
         "guidance": measured.guidance,
+        "guided_share": measured.guided_share,
         "plan": asdict(plan),
         "split": split,
         "seed": seed,

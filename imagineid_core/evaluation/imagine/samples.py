@@ -79,8 +79,9 @@ def draw_samples(
     for rows in torch.arange(len(tokens)).split(_AT_ONCE):
         states = model.text_encoder(tokens[rows]).last_hidden_state
         latent = denoised(
-            model, noise[rows], states, num_steps=num_steps, unheard=unheard, guidance=guidance
-        )
+            model, noise[rows], states, num_steps=num_steps, unheard=unheard, guidance=guidance,
+            guided_share=model.recommended.guided_share,
+        )  # fmt: skip
         images.append(decoded(model.vae, latent))
         if on_progress is not None:
             on_progress(sum(len(one) for one in images), len(tokens))
@@ -103,22 +104,26 @@ def denoised(
     num_steps: int,
     unheard: Float[Tensor, "1 others dim"] | None = None,
     guidance: float = 1.0,
+    guided_share: float = 1.0,
     features: Features = (),
 ) -> Float[Tensor, "batch channels rows columns"]:
     """Latents of many pictures at once; guided away from `unheard`, steered by SCA's maps."""
-    text, is_guided = states, False
-    if unheard is not None and guidance != 1:
-        text, is_guided = torch.cat([unheard.expand_as(states), states]), True
+    if unheard is None or guidance == 1:
+        guided_share = 0.0
+    else:
+        both = torch.cat([unheard.expand_as(states), states])
     scheduler: Any = model.scheduler
     scheduler.set_timesteps(num_steps)
     latent = noise * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
+    for step, timestep in enumerate(scheduler.timesteps):
+        is_guided = step < guided_share * num_steps
         scaled = scheduler.scale_model_input(latent, timestep)
         steered = {}
         if features:
             maps = [torch.cat([one, one]) if is_guided else one for one in features]
             steered["down_intrablock_additional_residuals"] = unet_residuals(tuple(maps))
         shown = torch.cat([scaled, scaled]) if is_guided else scaled
+        text = both if is_guided else states
         predicted = model.unet(shown, timestep, text, **steered).sample
         if is_guided:
             without, with_prompt = predicted.chunk(2)

@@ -131,7 +131,12 @@ def run_ablations(
             folder=folder,
             voices=voices,
             num_pictured=num_pictured,
-            sampler=ImagineConfig(seed=seed, num_steps=sampler_steps, first_guidance=guidance),
+            sampler=ImagineConfig(
+                seed=seed,
+                num_steps=sampler_steps,
+                first_guidance=guidance,
+                guided_share=model.recommended.guided_share,
+            ),
             cpu=cpu,
         )
         _finish(trials, name)
