@@ -6,7 +6,8 @@ tokenizer. Knows nothing about adapters or frames.
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -186,13 +187,30 @@ def _from_checkpoint(checkpoint: Path, configs: Path, dtype: torch.dtype) -> dic
 def _loaded(place: Path, load: Callable[[], Part]) -> Part:
     """Whatever goes wrong inside diffusers, the user hears which folder it was."""
     try:
-        return load()
+        with _without_bars():
+            return load()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         told = str(error).strip().splitlines()
         raise WeightsError(
             f"{place} cannot be loaded ({told[0] if told else type(error).__name__}). "
             "Give an SD1.x or SD2.x model with its weights as .safetensors."
         ) from error
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """A bar for every part of a model that loads in a moment is noise on the user's screen."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    shown = [kind for kind in (of_diffusers, of_transformers) if kind.is_progress_bar_enabled()]
+    for kind in shown:
+        kind.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for kind in shown:
+            kind.enable_progress_bar()
 
 
 def _scheduler_settings(folder: Path) -> dict[str, Any]:

@@ -87,9 +87,13 @@ class AdapterSources:
             size=self.corpus.size,
             takes=preset.takes,
             seed=self.seed_of(split),
-            made_with=f"{self.digests['vae']} {voices.digest} {hash_of(voices.corpus)}",
+            made_with=self.made_with(voices),
             on_progress=self.told(f"voices {split}"),
         )
+
+    def made_with(self, voices: Voices) -> str:
+        """What decides latents of talkers beside the talkers themselves."""
+        return f"{self.digests['vae']} {voices.digest} {hash_of(voices.corpus)}"
 
     def talkers(self, voices: Voices, split: str) -> list[str]:
         return _spread(voices.corpus.names(split), self.most(split, self.preset.clips))

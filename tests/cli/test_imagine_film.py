@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import av
 import pytest
@@ -11,6 +12,7 @@ from imagineid_core.assets import pack_suite, suite
 from imagineid_core.assets.suite import sha256_of
 from imagineid_core.audio.decode import decode_sound
 from imagineid_core.cli import main
+from imagineid_core.imagine.adapters import find_adapters
 from imagineid_core.imagine.diffusers_host import DiffusersHost
 from imagineid_core.imagine.recommended import RecommendedConfig, recommended_bytes
 from imagineid_core.listen.pad import save_pad
@@ -58,6 +60,21 @@ def interrupt_at(monkeypatch, number, error=KeyboardInterrupt):
         return denoise(self, *arguments)
 
     monkeypatch.setattr(DiffusersHost, "denoise", interrupted)
+
+
+def test_a_model_without_adapters_still_makes_a_film_and_says_what_it_lacks(place, tmp_path, capfd):
+    bare = tmp_path / "bare"
+    shutil.copytree(place / "model", bare)
+    for path in find_adapters(bare).values():
+        path.unlink()
+    assert imagine(place, tmp_path / "film", "--model", bare) == 0
+    assert len(list((tmp_path / "film").glob("*.png"))) == FRAMES
+    assert "bare comes without adapters" in capfd.readouterr().err
+
+
+def test_a_model_loads_in_silence(place, tmp_path, capfd):
+    assert imagine(place, tmp_path / "film") == 0
+    assert "Loading" not in capfd.readouterr().err
 
 
 def test_a_film_with_sound_a_sheet_and_a_report(place, tmp_path):

@@ -21,7 +21,7 @@ from imagineid_core.evaluation.imagine.ablation.table import Rows, lower
 from imagineid_core.evaluation.imagine.ablation.trials import Trials
 from imagineid_core.imagine.background import dilate
 from imagineid_core.imagine.host import Image, MeshPicture
-from imagineid_core.training.adapter_sources import SPLITS, hash_of
+from imagineid_core.training.adapter_sources import SPLITS
 from imagineid_core.training.joint_stages import VoicedStage, WordsAndSpace
 from imagineid_core.training.loop import Batches
 from imagineid_core.training.spatial_batches import tokens_by
@@ -92,7 +92,7 @@ def _voiced(trials: Trials, split: str) -> VoicedFrames:
         sources.preset.disturbance,
         size=sources.corpus.size,
         seed=sources.seed_of(split),
-        made_with=f"{sources.digests['vae']} {heard.digest} {hash_of(heard.corpus)}",
+        made_with=sources.made_with(heard),
         on_progress=sources.told(f"frames {split}"),
     )
 
