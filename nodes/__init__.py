@@ -1,0 +1,4 @@
+"""ComfyUI's side of imagineid_core: nodes convert, call one function of it, convert back.
+
+Knows nothing about mathematics.
+"""
