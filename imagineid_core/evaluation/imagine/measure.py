@@ -117,7 +117,7 @@ def measure_imagining(
         probes = picture_probes(
             sources.people, maker.model.vae, maker.basis,
             maker.folder.parent / "probes.safetensors", plan.probes,
-            made_with=maker.made_with, on_progress=on_progress,
+            on_progress=on_progress,
         )  # fmt: skip
     made.values |= probes.figures
     work = _Work(maker, sources, plan, made, voices, probes, split, seed)

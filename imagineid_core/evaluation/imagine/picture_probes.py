@@ -34,6 +34,7 @@ from imagineid_core.evaluation.imagine.probe_pictures import (
 )
 from imagineid_core.evaluation.imagine.small_net import Progress
 from imagineid_core.evaluation.lips import Openings, correlation
+from imagineid_core.training.adapter_sources import digest_of
 from imagineid_core.values import FaceBasis
 
 _MOUTH = CropProbeConfig(pixels=MOUTH_CROP.pixels, num_outputs=1)
@@ -87,12 +88,12 @@ def picture_probes(
     path: Path,
     plan: ProbePlan,
     *,
-    made_with: str,
     on_progress: Any = None,
 ) -> PictureProbes:
-    """Train both, or read from `path` what was `made_with` the same."""
+    """Train both, or read from `path` those of the same autoencoder, people and plan."""
+    about = (digest_of(vae), basis.name, corpus.corpus_hash, plan)
     told = hashlib.sha256(
-        repr((made_with, corpus.corpus_hash, plan, _MOUTH, _STYLE, MOUTH_CROP, FACE_CROP)).encode()
+        repr((*about, _MOUTH, _STYLE, MOUTH_CROP, FACE_CROP)).encode()
     ).hexdigest()
     if path.is_file() and (kept := _kept(path, told)) is not None:
         return kept
