@@ -127,7 +127,7 @@ def unet_residuals(features: Features, strength: float = 1.0) -> list[Tensor]:
     """What diffusers' UNet2DConditionModel takes as `down_intrablock_additional_residuals`.
 
     One map for each down block, finest first: four for SD1.x and SD2.x (320 x 64 x 64,
-    640 x 32 x 32, 1280 x 16 x 16, 1280 x 8 x 8 at 512 pixels) and for the demonstration model (32,
+    640 x 32 x 32, 1280 x 16 x 16, 1280 x 8 x 8 at 512 pixels) and for the demonstration model (64,
     64, 128, 128 at 16, 8, 4, 2). A block with cross-attention adds its map behind its last pair of
     resnet and attention, before it halves the size; the last block, which has neither attention nor
     halving, behind its last resnet. So each map enters the skip connection too: ComfyUI's input
