@@ -72,13 +72,19 @@ def smooth(track: MotionTrack, *, window: int = WINDOW, order: int = ORDER) -> M
     return _with(track, pose=savitzky_golay(track.pose, window=window, order=order))
 
 
+def add(track: MotionTrack, change: MotionTrack) -> MotionTrack:
+    """Turn and move each frame by that of `change`; an eye is as closed as either says."""
+    _check_match(track, change)
+    return _with(
+        track,
+        pose=track.pose + change.pose.to(track.pose),
+        blink=torch.maximum(track.blink, change.blink.to(track.blink)),
+    )
+
+
 def mix(a: MotionTrack, b: MotionTrack, weight: float | Float[Tensor, " frames"]) -> MotionTrack:
     """(1 - weight) * a + weight * b, one weight for the clip or one a frame."""
-    if len(a.pose) != len(b.pose) or a.fps != b.fps:
-        raise InputError(
-            f"the tracks do not match: a has {len(a.pose)} frames at {a.fps} fps, b has "
-            f"{len(b.pose)} frames at {b.fps} fps. Retime one, then cut or stretch it."
-        )
+    _check_match(a, b)
     weights = torch.as_tensor(weight).to(a.pose)
     if weights.ndim > 1 or weights.ndim == 1 and len(weights) != len(a.pose):
         raise InputError(
@@ -164,6 +170,14 @@ def _resampled(track: MotionTrack, places: list[Fraction], fps: Fraction) -> Mot
     values = torch.cat([track.pose, track.blink[:, None]], dim=1)
     values = interpolate([float(i) for i in range(len(values))], values, at)
     return MotionTrack(pose=values[:, :6], blink=values[:, 6], fps=fps)
+
+
+def _check_match(a: MotionTrack, b: MotionTrack) -> None:
+    if len(a.pose) != len(b.pose) or a.fps != b.fps:
+        raise InputError(
+            f"the tracks do not match: a has {len(a.pose)} frames at {a.fps} fps, b has "
+            f"{len(b.pose)} frames at {b.fps} fps. Retime one, then cut or stretch it."
+        )
 
 
 def _check_fps(fps: Fraction) -> None:

@@ -21,7 +21,7 @@ from imagineid_core.imagine.host import Host, Image, MeshPicture
 from imagineid_core.imagine.resume import ImaginedFrame
 from imagineid_core.pipeline.perform import coefficients_from
 from imagineid_core.render.camera import d3dfr_camera
-from imagineid_core.render.mesh_frame import render_mesh_frame
+from imagineid_core.render.mesh_frame import MeshFrame, render_mesh_frame
 from imagineid_core.values import SAMPLE_RATE, FaceBasis, Performance, Speech
 from imagineid_core.video.open_writer import open_writer
 
@@ -55,20 +55,23 @@ class MeshPictures(Sequence[MeshPicture]):
             return [self[number] for number in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(index)  # ends iteration
-        first = index % len(self)
-        coefficients = coefficients_from(self.performance, self.basis, slice(first, first + 1))
-        placed = coefficients.pose + torch.tensor([0.0, 0.0, 0.0, *PORTRAIT_PLACE])
-        frame = render_mesh_frame(
-            mesh_from(replace(coefficients, pose=placed), self.basis),
-            self._camera,
-            depth_range=_DEPTH_RANGE,
-            antialias=True,
-        )
+        frame = self.frame(index % len(self))
         return MeshPicture(
             colour=frame.colour,
             mouth_mask=frame.dilated_mouth_mask,
             head_mask=frame.mesh_mask,
             control=None if self.control is None else getattr(frame, self.control),
+        )
+
+    def frame(self, number: int) -> MeshFrame:
+        """All that is seen of the mesh in one frame, counted from 0."""
+        coefficients = coefficients_from(self.performance, self.basis, slice(number, number + 1))
+        placed = coefficients.pose + torch.tensor([0.0, 0.0, 0.0, *PORTRAIT_PLACE])
+        return render_mesh_frame(
+            mesh_from(replace(coefficients, pose=placed), self.basis),
+            self._camera,
+            depth_range=_DEPTH_RANGE,
+            antialias=True,
         )
 
 

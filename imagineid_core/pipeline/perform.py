@@ -18,7 +18,7 @@ from imagineid_core.audio.timeline import middle_of
 from imagineid_core.audio.waveform import speech_at
 from imagineid_core.errors import InputError
 from imagineid_core.face.lighting import default_lighting
-from imagineid_core.listen.pad import Pad, listen
+from imagineid_core.listen.pad import Heard, Pad, listen
 from imagineid_core.motion.blink import BlinkConfig, blink_curve
 from imagineid_core.motion.head_pose import PoseVAE, head_motion
 from imagineid_core.motion.keyframes import interpolate
@@ -34,6 +34,7 @@ from imagineid_core.values import (
 )
 
 _LOG = logging.getLogger(__name__)
+_ADULT = BlinkConfig()
 Progress = Callable[[str, int, int], None]  # stage, frames done, frames in all
 
 
@@ -51,16 +52,39 @@ def perform(
     """Listen with PAD. Without a `motion` the head blinks at random by `seed` and moves with the
     voice if there is a `head` that was trained on this PAD's l-bar; else it is still.
     """
-    heard_at = speech_at(speech, PAPER_FPS)
     heard = listen(
         pad,
-        mel_windows(heard_at),
-        style_frames=_style_frames(style_seconds),
+        hear_windows(speech),
+        style_frames=style_frames(style_seconds),
         on_progress=on_progress,
     )
-    own = still_and_blinking(heard_at, seed)
+    return perform_heard(speech, heard, seed=seed, motion=motion, head=head, pose_style=pose_style)
+
+
+def perform_heard(
+    speech: Speech,
+    heard: Heard,
+    *,
+    seed: int,
+    motion: MotionTrack | None = None,
+    head: PoseVAE | None = None,
+    pose_style: int = 0,
+    blinks: BlinkConfig = _ADULT,
+) -> Performance:
+    """What `perform` does behind the networks: what was heard may come of several voices.
+
+    The content is that of `speech`.
+    """
+    heard_at = speech_at(speech, PAPER_FPS)
+    linguistic = heard.content.linguistic[0]
+    if len(linguistic) != heard_at.num_frames:
+        raise InputError(
+            f"the content has {len(linguistic)} frames but the voice {heard_at.num_frames}. "
+            "Give the voice whose content it is."
+        )
+    own = still_and_blinking(heard_at, seed, blinks)
     if head is not None and motion is None:
-        own = replace(own, pose=_moving(head, heard.content.linguistic[0], pose_style, seed))
+        own = replace(own, pose=_moving(head, linguistic, pose_style, seed))
     return _timed(
         Performance(
             shape=heard.identity.shape[0],
@@ -99,10 +123,10 @@ def performance_from(
     return _timed(heard, speech, drawn)
 
 
-def still_and_blinking(speech: Speech, seed: int) -> MotionTrack:
+def still_and_blinking(speech: Speech, seed: int, blinks: BlinkConfig = _ADULT) -> MotionTrack:
     """A head that looks into the camera and blinks now and then."""
     generator = torch.Generator().manual_seed(seed)
-    blink = blink_curve(speech.num_frames, speech.fps, generator, BlinkConfig())
+    blink = blink_curve(speech.num_frames, speech.fps, generator, blinks)
     return replace(still_track(speech.num_frames, speech.fps), blink=blink)
 
 
@@ -145,7 +169,8 @@ def coefficients_from(
     )
 
 
-def _style_frames(seconds: float | None) -> int | None:
+def style_frames(seconds: float | None) -> int | None:
+    """How many of the networks' frames a style follows; None is one style for the clip."""
     if seconds is None:
         return None
     if not 0 < seconds < float("inf"):
