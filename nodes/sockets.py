@@ -13,7 +13,8 @@ MOTION = io.Custom("IMAGINEID_MOTION")  # values.MotionTrack: p, blink
 PERFORMANCE = io.Custom("IMAGINEID_PERFORMANCE")  # values.Performance: all a face does in a clip
 FACE_BASIS = io.Custom("IMAGINEID_FACE_BASIS")  # values.FaceBasis
 MESH = io.Custom("IMAGINEID_MESH")  # pipeline.imagined_film.MeshPictures: rendered when asked for
-ADAPTERS = io.Custom("IMAGINEID_ADAPTERS")  # imagine.adapters.Adapters
+ADAPTERS = io.Custom("IMAGINEID_ADAPTERS")  # adapters.AdapterBundle
+OPTIONS = io.Custom("IMAGINEID_OPTIONS")  # fields of ImagineConfig that are not the sampler's own
 
 MAKERS = {  # of a kind of wire: the node whose output it is
     "IMAGINEID_PAD": "PAD Loader",
@@ -24,5 +25,7 @@ MAKERS = {  # of a kind of wire: the node whose output it is
     "IMAGINEID_PERFORMANCE": "Head Motion",
     "IMAGINEID_FACE_BASIS": "Face Basis Loader",
     "IMAGINEID_MESH": "3DMM Render",
+    "IMAGINEID_ADAPTERS": "Adapter Loader",
+    "IMAGINEID_OPTIONS": "Imagine Options",
     "AUDIO": "Audio Loader",
 }

@@ -92,6 +92,25 @@ class MatteOrElse:
         return self.otherwise(images)
 
 
+def matte_or_silhouette(
+    image: Float[Tensor, "1 3 height width"],
+    head: Float[Tensor, "1 1 rows columns"] | None,
+    matte: Matte | None,
+) -> Float[Tensor, "1 1 height width"]:
+    """The matte of a frame; without one, and where it finds nobody, the mesh's silhouette."""
+    if head is None:
+        if matte is None:
+            raise InputError(
+                "there is neither a matte nor the mesh's silhouette for mask blending. "
+                "Give one of them, or leave mask blending out."
+            )
+        return matte(image)
+    silhouette = MeshMatte(head=head)
+    if matte is None:
+        return silhouette(image)
+    return MatteOrElse(first=matte, otherwise=silhouette)(image)
+
+
 def shows_nobody(mask: Float[Tensor, "1 1 height width"]) -> bool:
     """Less of the picture than a face that is of use to anybody."""
     return float(mask.float().mean()) < _EMPTY

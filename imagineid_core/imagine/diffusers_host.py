@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from imagineid_core.errors import InputError, WeightsError
-from imagineid_core.imagine.background import Inpaint, Matte, MatteOrElse, MeshMatte
+from imagineid_core.errors import WeightsError
+from imagineid_core.imagine.background import Inpaint, Matte, matte_or_silhouette
 from imagineid_core.imagine.config import LARGEST_SEED
 from imagineid_core.imagine.host import Denoising, Image, Latent, Mask, MeshPicture, Plate
 from imagineid_core.imagine.smooth_fill import smooth_fill
@@ -165,17 +165,7 @@ class DiffusersHost:
         return self.blending.decode(vae, unscaled, plate, mask.to(vae.device, vae.dtype)).float()
 
     def matte(self, image: Image, head: Mask | None) -> Mask:
-        if head is None:
-            if self._matte is None:
-                raise InputError(
-                    "there is neither a matte nor the mesh's silhouette for mask blending. "
-                    "Give one of them, or leave mask blending out."
-                )
-            return self._matte(image)
-        silhouette = MeshMatte(head=head)
-        if self._matte is None:
-            return silhouette(image)
-        return MatteOrElse(first=self._matte, otherwise=silhouette)(image)
+        return matte_or_silhouette(image, head, self._matte)
 
     def inpaint(self, image: Image, mask: Mask) -> Image:
         return self._inpaint(image, mask)

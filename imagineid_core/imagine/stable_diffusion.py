@@ -4,6 +4,7 @@ A folder as diffusers saves it, or one .safetensors checkpoint and such a folder
 tokenizer. Knows nothing about adapters or frames.
 """
 
+import importlib.util
 import inspect
 import json
 from collections.abc import Callable, Iterator
@@ -127,7 +128,8 @@ def _from_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> di
 
     def model(kind: Any, name: str, dtype: torch.dtype) -> Any:
         place = folder / name
-        return _loaded(place, lambda: kind.from_pretrained(place, **_local(place, dtype)))
+        options = _local(place, dtype) | {"low_cpu_mem_usage": _has_accelerate()}
+        return _loaded(place, lambda: kind.from_pretrained(place, **options))
 
     text = folder / "text_encoder"
     return {
@@ -141,6 +143,11 @@ def _from_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> di
             lambda: CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
         ),
     }
+
+
+def _has_accelerate() -> bool:
+    """Without it diffusers tells every user to install it, at every load."""
+    return importlib.util.find_spec("accelerate") is not None
 
 
 def _local(folder: Path, dtype: torch.dtype | None) -> dict[str, Any]:
