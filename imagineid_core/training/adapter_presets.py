@@ -48,9 +48,9 @@ class AdapterPreset:
 
 
 def mini() -> AdapterPreset:
-    """24k portraits for TIA, 38k frames for SCA, 3k steps for MBA."""
+    """24k portraits for TIA, 29k frames for SCA, 3k steps for MBA."""
     loop = LoopConfig(
-        num_steps=2_400,
+        num_steps=1_800,
         optimizer="muon",
         learning_rate=2e-3,
         warmup_steps=30,
@@ -76,6 +76,7 @@ def mini() -> AdapterPreset:
         num_blocks=1,
         separate_inputs=True,
         zero_outputs=True,
+        spatial=SpatialBatchConfig(far=0.3, region_weight=6.0),
         people=2_500,
         clips=2_500,
     )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.imagine.autoregressive import hide_mouth
 from imagineid_core.imagine.background import dilate
+from imagineid_core.training.face_regions import region_shares
 from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
 from imagineid_core.training.latent_batches import posterior_means
 from imagineid_core.training.processes import made_together
@@ -44,7 +45,7 @@ class ConditionLatents:
     portrait: Float[Tensor, "people frames channels rows columns"]
     mesh: Float[Tensor, "people frames channels rows columns"]
     hidden: Float[Tensor, "people frames 2 channels rows columns"]  # as drawn, as generated
-    returned: Float[Tensor, "people frames channels rows columns"]  # portraits as generated
+    region: Float[Tensor, "people frames 1 rows columns"]  # how much of a cell is eye or mouth
     neighbour: Int[Tensor, "people frames"]
 
 
@@ -103,12 +104,13 @@ def scaled_latents(vae: nn.Module, images: Images) -> Tensor:
 def _of_person(
     vae: nn.Module, corpus: PeopleCorpus, name: str, config: DisturbanceConfig
 ) -> dict[str, Tensor]:
-    stored = corpus.tensors(name, ("portrait", "mesh_frame", "mouth_mask"))
+    stored = corpus.tensors(name, ("portrait", "mesh_frame", "mouth_mask", "landmarks"))
     made = latents_of(
         vae,
         to_image(stored["portrait"]),
         to_image(stored["mesh_frame"]),
         stored["mouth_mask"].float() / 255,
+        stored["landmarks"].float(),
         config,
         torch.Generator().manual_seed(int(name[1:])),
     )
@@ -121,19 +123,19 @@ def latents_of(
     images: Images,
     mesh: Images,
     mouth_mask: Float[Tensor, "batch 1 height width"],
+    landmarks: Float[Tensor, "batch landmarks 2"],
     config: DisturbanceConfig,
     draw: torch.Generator,
 ) -> dict[str, Tensor]:
     """All of `ConditionLatents` but who is next to whom, of one person."""
     mouth = dilate(mouth_mask, config.mouth_dilation)
     generated = as_generated(vae, images, config, draw)
-    pictures = [images, mesh, generated]
-    pictures += [hide_mouth(one, mouth, config.mouth_fill) for one in (images, generated)]
-    latents = scaled_latents(vae, torch.cat(pictures)).half()
-    portrait, of_mesh, returned, hidden, hidden_generated = latents.split(len(images))
+    hidden = [hide_mouth(one, mouth, config.mouth_fill) for one in (images, generated)]
+    latents = scaled_latents(vae, torch.cat([images, mesh, *hidden])).half()
+    portrait, of_mesh, as_drawn, as_made = latents.split(len(images))
     return {
         "portrait": portrait,
         "mesh": of_mesh,
-        "hidden": torch.stack([hidden, hidden_generated], dim=1),
-        "returned": returned,
+        "hidden": torch.stack([as_drawn, as_made], dim=1),
+        "region": region_shares(landmarks, images.shape[-1], latents.shape[-1]).half(),
     }

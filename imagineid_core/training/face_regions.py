@@ -6,6 +6,7 @@ Knows nothing about networks.
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from imagineid_core.face.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
 
@@ -28,6 +29,14 @@ def region_weights(
         inside = down[:, None, :, None] & across[:, None, None, :]
         weights = torch.where(inside, weight, weights)
     return weights
+
+
+def region_shares(
+    landmarks: Float[Tensor, "batch landmarks 2"], size: int, cells: int
+) -> Float[Tensor, "batch 1 rows columns"]:
+    """What share of each cell of a grid lies in those boxes."""
+    inside = region_weights(landmarks, size, weight=2.0) - 1
+    return adaptive_avg_pool2d(inside, cells)
 
 
 def mouth_crops(

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.corpus.people.prompts import PromptConfig, prompt_of
 from imagineid_core.imagine.tokenizer import ClipVocabulary, token_numbers
 from imagineid_core.training.batches import check_divisible
-from imagineid_core.training.face_regions import region_weights
+from imagineid_core.training.face_regions import region_shares
 from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
 from imagineid_core.training.processes import Share, made_together
 
@@ -122,7 +121,7 @@ def latent_weights(
     people = []
     for name in names:
         landmarks = corpus.tensors(name, ("landmarks",))["landmarks"].float()
-        weights = adaptive_avg_pool2d(region_weights(landmarks, corpus.size, weight=weight), side)
+        weights = 1 + (weight - 1) * region_shares(landmarks, corpus.size, side)
         people.append(torch.cat([weights, weights.flip(-1)]) if mirrored else weights)
     return torch.stack(people).half()
 

@@ -73,5 +73,13 @@ def fixed_timesteps(latents: Latents) -> Int[Tensor, " batch"]:
     return levels[torch.arange(len(latents), device=latents.device) % len(levels)]
 
 
-def squared_error(predicted: Latents, shown: Noised) -> Float[Tensor, " batch"]:
-    return (predicted.float() - shown.target).square().flatten(1).mean(dim=1)
+def squared_error(
+    predicted: Latents,
+    shown: Noised,
+    weights: Float[Tensor, "batch 1 rows columns"] | None = None,
+) -> Float[Tensor, " batch"]:
+    """Mean over each latent; with `weights`, their mean over the batch is 1 first."""
+    error = (predicted.float() - shown.target).square()
+    if weights is not None:
+        error = error * (weights / weights.mean())
+    return error.flatten(1).mean(dim=1)

@@ -52,6 +52,8 @@ class SpatialBatchConfig:
     coherent: float = 0.8  # p of Eq. 9
     conditions: tuple[str, ...] = _CONDITIONS
     generated: float = 0.7  # share of neighbours that are as generated ones are
+    far: float = 0.0  # share of neighbours that are any other frame, so that the mesh must be heard
+    region_weight: float = 1.0  # of eyes and mouth in the loss
     noise: float = 0.2  # standard deviations added to E(I_ad), at most; half as much to E(I_id)
     prompts: PromptMix = field(default_factory=PromptMix)
 
@@ -70,6 +72,7 @@ class SpatialBatch:
     mesh: Float[Tensor, "batch channels rows columns"]
     identity: Float[Tensor, "batch channels rows columns"]
     previous: Float[Tensor, "batch channels rows columns"]
+    weights: Float[Tensor, "batch 1 rows columns"]
     tokens: Int[Tensor, "batch tokens"]
 
     def to(self, device: torch.device) -> "SpatialBatch":
@@ -104,12 +107,13 @@ class SpatialBatches:
         check_divisible(size, share)
         rows = [self._row(index, row) for row in range(size)[share.rows(size)]]
         pictures, texts = zip(*rows, strict=True)
-        latents, mesh, identity, previous = map(torch.stack, zip(*pictures, strict=True))
+        latents, mesh, identity, previous, region = map(torch.stack, zip(*pictures, strict=True))
         return SpatialBatch(
             latents=latents,
             mesh=mesh,
             identity=identity,
             previous=previous,
+            weights=1 + (self.config.region_weight - 1) * region,
             tokens=self._tokens(texts),
         )
 
@@ -120,22 +124,25 @@ class SpatialBatches:
         neighbours = kept.neighbour[person].tolist()
         usable = [i for i, other in enumerate(neighbours) if other >= 0 or not is_coherent]
         frame = int(draw.choice(usable))
-        other = int(draw.choice([i for i in range(len(neighbours)) if i != frame]))
+        others = [i for i in range(len(neighbours)) if i != frame]
+        other = int(draw.choice(others))
         generated = int(self._in_order or draw.random() < config.generated)
         target = kept.portrait[person, frame].float()
         given = {}  # both are drawn even if one is left out, so that all else stays the same
         if is_coherent:
-            clean = draw.random() < 0.5 and not self._in_order
-            source = kept.portrait if clean else kept.returned
-            given["identity"] = self._noisy(source[person, other], draw, config.noise / 2)
-            hidden = kept.hidden[person, neighbours[frame], generated]
+            is_far = draw.random() < config.far and not self._in_order
+            near = int(draw.choice(others)) if is_far else neighbours[frame]
+            # What the clip shall look like is what I_id looks like, so that is never spoilt.
+            given["identity"] = self._noisy(kept.portrait[person, other], draw, config.noise / 2)
+            hidden = kept.hidden[person, near, generated]
             given["previous"] = self._noisy(hidden, draw, config.noise)
         shown = [
             given[name] if name in given and name in config.conditions else torch.zeros_like(target)
             for name in _CONDITIONS
         ]
         text = config.prompts.draw(self._people[person], draw)
-        return (target, kept.mesh[person, frame].float(), *shown), text
+        region = kept.region[person, frame].float()
+        return (target, kept.mesh[person, frame].float(), *shown, region), text
 
     def _drawn(self, index: int, row: int) -> tuple[int, np.random.Generator]:
         """Whose row it is, and what draws all else about it."""

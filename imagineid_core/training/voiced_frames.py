@@ -79,6 +79,7 @@ def voiced_frames(
             torch.cat([one.image for one in portraits]),
             torch.cat([one.mesh_frame.colour for one in portraits]),
             torch.cat([one.mesh_frame.mouth_mask for one in portraits]),
+            torch.cat([one.mesh_frame.landmarks for one in portraits]),
             config,
             torch.Generator().manual_seed(look),
         )
@@ -141,7 +142,7 @@ def _from(tensors: dict[str, Tensor]) -> VoicedFrames:
         portrait=tensors["portrait"],
         mesh=tensors["mesh"],
         hidden=tensors["hidden"],
-        returned=tensors["returned"],
+        region=tensors["region"],
         neighbour=torch.tensor(_NEIGHBOURS).expand(count, -1),
     )
     people = VoicedPeople(

@@ -131,7 +131,7 @@ def numbered_latents(people, frames=3):
         portrait=latent,
         mesh=latent + 10,
         hidden=torch.stack([latent + 20, latent + 30], dim=2),
-        returned=latent,
+        region=torch.tensor([0.0, 0.5]).expand(people, frames, 1, 2, 2),
         neighbour=torch.tensor([[-1, 2, 1]]).expand(people, -1),
     )
 
@@ -164,6 +164,43 @@ def test_a_frame_is_steered_by_its_mesh_another_frame_and_its_neighbour(corpus, 
         assert identity != target
     assert 0.6 < coherent / 64 < 0.95
     assert batch.tokens.shape == (64, 77)
+
+
+def test_a_far_neighbour_is_any_other_frame_so_that_only_the_mesh_tells_the_pose(corpus, model):
+    batch = spatial_batches(corpus, model, far=1.0, coherent=1.0)(0, ALL)
+    rows = [
+        tuple(float(item[row, 0, 0, 0]) for item in (batch.latents, batch.mesh, batch.previous))
+        for row in range(64)
+    ]
+    pairs = set()
+    for target, mesh, previous in rows:
+        assert mesh == target + 10
+        frame, near = target % 100, previous % 10
+        assert near != frame
+        assert previous - previous % 10 - target + frame in {20, 30}  # of the same person
+        pairs.add((frame, near))
+    assert pairs == {(1, 0), (1, 2), (2, 0), (2, 1)}
+
+
+def test_eyes_and_mouth_may_weigh_more(corpus, model):
+    weights = spatial_batches(corpus, model, region_weight=5.0)(0, ALL).weights
+    assert weights.shape == (64, 1, 2, 2)
+    assert weights[0, 0].tolist() == [[1, 3], [1, 3]]  # numbered_latents: half of a cell
+    assert bool((spatial_batches(corpus, model)(0, ALL).weights == 1).all())
+
+
+def test_weights_change_where_and_not_how_much_is_learned(model):
+    shown = noised(
+        model.scheduler, torch.zeros(2, 4, 2, 2), torch.zeros(2, 4, 2, 2), torch.tensor([5, 500])
+    )
+    off = torch.zeros(2, 4, 2, 2)
+    off[0, :, :, 1] = 1.0
+    weights = torch.tensor([1.0, 3.0]).expand(2, 1, 2, 2)
+    assert squared_error(off, shown).tolist() == [0.5, 0]
+    assert squared_error(off, shown, weights).tolist() == [0.75, 0]
+    assert squared_error(off, shown, 7 * weights).tolist() == [0.75, 0]
+    ones = torch.ones(2, 1, 2, 2)
+    assert torch.equal(squared_error(off, shown, ones), squared_error(off, shown))
 
 
 def test_an_ablation_leaves_a_condition_out(corpus, model):
