@@ -102,7 +102,7 @@ def encode_words(clip: Any, text: str, words: Tensor | None) -> Any:
     tokens = clip.tokenize(text)
     if words is None:
         return clip.encode_from_tokens_scheduled(tokens)
-    name = _only_encoder(clip, tokens)
+    name = _only_encoder(tokens)
     tokenizer = getattr(clip.tokenizer, clip.tokenizer.clip)
     chunks = with_words(tokens[name], words, tokenizer)
     return clip.encode_from_tokens_scheduled({name: chunks})
@@ -143,7 +143,7 @@ def _predefined(clip: Any) -> str:
     return getattr(clip.tokenizer, "predefined_prompt", FACE_PROMPT)
 
 
-def _only_encoder(clip: Any, tokens: dict[str, Any]) -> str:
+def _only_encoder(tokens: dict[str, Any]) -> str:
     if len(tokens) != 1:
         raise WeightsError(
             f"this CLIP has {len(tokens)} text encoders ({', '.join(tokens)}) but the adapter was "
