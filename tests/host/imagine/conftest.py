@@ -99,11 +99,13 @@ def networks(pack: Callable[[str], ModuleType]) -> SimpleNamespace:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
+        blending = MaskBlendingAdapter(MaskBlendingConfig(channels=(16,))).eval()
+        blending.convs[0].weight.data += torch.eye(16)[:, :, None, None] * _middle()
         return SimpleNamespace(
             spatial=SpatialConditionAdapter(
                 SpatialConditionConfig(channels=(64, 64, 128, 128), num_blocks=1)
             ).eval(),
-            blending=MaskBlendingAdapter(MaskBlendingConfig(channels=(16,))).eval(),
+            blending=blending,
             textual=TextualInversionAdapter(
                 TextualInversionConfig(
                     identity_dim=6,
@@ -125,6 +127,13 @@ def adapters(pack: Callable[[str], ModuleType], networks: SimpleNamespace) -> An
         spatial=ours.patched(networks.spatial, like_unet=True),
         blending=ours.patched(networks.blending),
     )
+
+
+def _middle() -> torch.Tensor:
+    """Of a 3 x 3 kernel: what lets a picture through as it is."""
+    kernel = torch.zeros(3, 3)
+    kernel[1, 1] = 1
+    return kernel
 
 
 class Meshes(list):
