@@ -5,10 +5,25 @@ Knows nothing about what they do.
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import face_basis, head_motion, listening, mesh_render, sound, track_preview
+from . import (
+    adapters,
+    blending,
+    face_basis,
+    head_motion,
+    listening,
+    mesh_render,
+    mini_suite,
+    sampler,
+    sound,
+    spatial_control,
+    text,
+    track_preview,
+)
 from .model_files import register_folder
 
-_MODULES = (sound, listening, head_motion, face_basis, mesh_render, track_preview)
+_LISTEN = (sound, listening, head_motion, face_basis, mesh_render, track_preview)
+_IMAGINE = (mini_suite, adapters, text, spatial_control, sampler, blending)
+_MODULES = (*_LISTEN, *_IMAGINE)
 
 
 register_folder()
