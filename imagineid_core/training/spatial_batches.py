@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from imagineid_core.corpus.people.prompts import PromptConfig, prompt_of
 from imagineid_core.corpus.portrait import PortraitAttributes
@@ -24,6 +25,7 @@ from imagineid_core.training.processes import Share
 
 Tokens = Callable[[Sequence[str]], Int[Tensor, "batch tokens"]]
 _CONDITIONS = ("identity", "previous")
+_PATCHES = (1, 2, 4)  # cells to a side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class SpatialBatchConfig:
     conditions: tuple[str, ...] = _CONDITIONS
     generated: float = 0.7  # share of neighbours that are as generated ones are
     far: float = 0.0  # share of neighbours that are any other frame, so that the mesh must be heard
+    # Colours come from I_id, which stays, if those of I_ad cannot be trusted; else they drift.
+    smears: float = 0.0  # standard deviations of slow changes over E(I_ad), at most
     region_weight: float = 1.0  # of eyes and mouth in the loss
     noise: float = 0.2  # standard deviations added to E(I_ad), at most; half as much to E(I_id)
     prompts: PromptMix = field(default_factory=PromptMix)
@@ -135,7 +139,8 @@ class SpatialBatches:
             # What the clip shall look like is what I_id looks like, so that is never spoilt.
             given["identity"] = self._noisy(kept.portrait[person, other], draw, config.noise / 2)
             hidden = kept.hidden[person, near, generated]
-            given["previous"] = self._noisy(hidden, draw, config.noise)
+            noisy = self._noisy(hidden, draw, config.noise)
+            given["previous"] = self._smeared(noisy, draw, config.smears)
         shown = [
             given[name] if name in given and name in config.conditions else torch.zeros_like(target)
             for name in _CONDITIONS
@@ -157,6 +162,17 @@ class SpatialBatches:
             return latent.float()
         noise = torch.tensor(draw.standard_normal(latent.shape), dtype=torch.float32)
         return latent.float() + float(draw.uniform(0, most)) * noise
+
+    def _smeared(self, latent: Tensor, draw: np.random.Generator, most: float) -> Tensor:
+        """Off as a whole and in patches, as frames become that are made of one another."""
+        if self._in_order or most == 0:
+            return latent
+        channels, *size = latent.shape
+        smear = torch.zeros(1, *latent.shape)
+        for cells in _PATCHES:
+            noise = torch.tensor(draw.standard_normal((1, channels, cells, cells)))
+            smear += interpolate(noise.float(), size=size, mode="bilinear")
+        return latent + float(draw.uniform(0, most)) * len(_PATCHES) ** -0.5 * smear[0]
 
 
 def tokens_by(tokenizer: Any, num_words: int = 0) -> Tokens:

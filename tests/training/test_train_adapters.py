@@ -182,6 +182,17 @@ def test_a_far_neighbour_is_any_other_frame_so_that_only_the_mesh_tells_the_pose
     assert pairs == {(1, 0), (1, 2), (2, 0), (2, 1)}
 
 
+def test_smears_change_the_neighbour_slowly_and_nothing_else(corpus, model):
+    plain = spatial_batches(corpus, model, coherent=1.0)(0, ALL)
+    smeared = spatial_batches(corpus, model, coherent=1.0, smears=1.0)(0, ALL)
+    for name in ("latents", "mesh", "identity"):
+        assert torch.equal(getattr(plain, name)[0], getattr(smeared, name)[0]), name
+    off = smeared.previous - plain.previous
+    assert 0.2 < float(off.std()) < 1.0
+    of_each = off.mean(dim=(2, 3))  # an offset of its own for every picture and channel
+    assert float(of_each.std()) > 0.5 * float(off.std())
+
+
 def test_eyes_and_mouth_may_weigh_more(corpus, model):
     weights = spatial_batches(corpus, model, region_weight=5.0)(0, ALL).weights
     assert weights.shape == (64, 1, 2, 2)
