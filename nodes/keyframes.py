@@ -50,7 +50,7 @@ def drawn(text: str, num_frames: int, fps: Fraction) -> Drawn:
     felt = [(key["t"], key[_EMOTION]) for key in keys if _EMOTION in key]
     strengths = torch.ones(num_frames)
     if felt:
-        values = torch.tensor([[value] for _, value in felt])
+        values = torch.tensor([[float(value)] for _, value in felt])
         at = [float(frame / fps) for frame in range(num_frames)]
         strengths = interpolate([time for time, _ in felt], values, at)[:, 0]
     return Drawn(change=track_from_keyframes(turns, num_frames, fps), emotion=strengths)

@@ -4,20 +4,22 @@ The mesh wire renders a frame when it is asked for; pictures are made at once, i
 nothing about networks.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comfy.model_management as memory
 import torch
 from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from imagineid_core.pipeline.imagined_film import MeshPictures
 from imagineid_core.values import FaceBasis, Performance
 
 from .convert import images_from_core, masks_from_core, refuse_more_than_fits
 from .progress import frames_bar
 from .schema import ImagineNode, gives, node_schema, takes
 from .sockets import FACE_BASIS, MESH, PERFORMANCE
+
+if TYPE_CHECKING:
+    from imagineid_core.pipeline.imagined_film import MeshPictures
 
 _CHANNELS = 3 * 3 + 2  # three pictures and two masks
 _FLOAT = 4  # bytes
@@ -71,6 +73,8 @@ class MeshRender(ImagineNode):
     def execute(
         cls, performance: Performance, face_basis: FaceBasis, size: int, pictures: bool
     ) -> io.NodeOutput:
+        from imagineid_core.pipeline.imagined_film import MeshPictures
+
         meshes = MeshPictures(performance, face_basis, size=size)
         fps = float(performance.motion.fps)
         drawn = _pictures(meshes, size) if pictures else [ExecutionBlocker(_OFF)] * 5
@@ -80,7 +84,7 @@ class MeshRender(ImagineNode):
 NODES = (MeshRender,)
 
 
-def _pictures(meshes: MeshPictures, size: int) -> list[Any]:
+def _pictures(meshes: "MeshPictures", size: int) -> list[Any]:
     """Colour, mouth, head, normals, depth of all frames."""
     count = len(meshes)
     refuse_more_than_fits(

@@ -136,8 +136,6 @@ def _decoded(path: Path, until: float | None, allow_damaged: bool) -> tuple[Tens
         num_samples += chunk.shape[1]
         if until is not None and num_samples >= until * rate:
             break
-    if not chunks:
-        raise InputError(f"{path.name} is empty: it has 0 samples. Load a sound with a voice.")
     return torch.from_numpy(np.concatenate(chunks, axis=1)), rate
 
 

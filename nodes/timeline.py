@@ -12,13 +12,6 @@ from typing import Any
 
 from torch import Tensor
 
-from imagineid_core.evaluation.performance_curves import (
-    even_curve,
-    motion_curves,
-    mouth_curve,
-    sound_curve,
-)
-from imagineid_core.face.load import load_face
 from imagineid_core.values import FaceBasis, MotionTrack, Speech
 
 KEY = "imagineid_timeline"
@@ -36,6 +29,14 @@ class Timeline:
 
 def told(line: Timeline) -> dict[str, list[Any]]:
     """ui data of a node; every value of it has to be a list."""
+    from imagineid_core.evaluation.performance_curves import (
+        even_curve,
+        motion_curves,
+        mouth_curve,
+        sound_curve,
+    )
+    from imagineid_core.face.load import load_face
+
     shown: dict[str, Any] = {
         "version": VERSION,
         "seconds": float(line.speech.num_frames / line.speech.fps),

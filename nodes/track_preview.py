@@ -9,7 +9,6 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
-from imagineid_core.evaluation.performance_picture import draw_performance
 from imagineid_core.values import FaceBasis, Performance
 from imagineid_core.video.picture import load_picture
 
@@ -52,6 +51,8 @@ class TrackPreview(ImagineNode):
     def execute(
         cls, performance: Performance, audio: Any, face_basis: FaceBasis, title: str
     ) -> io.NodeOutput:
+        from imagineid_core.evaluation.performance_picture import draw_performance
+
         motion = performance.motion
         speech = speech_from_audio(audio, motion.fps)
         with TemporaryDirectory() as folder:

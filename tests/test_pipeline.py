@@ -12,11 +12,13 @@ from imagineid_core.checkpoint import read_tensors
 from imagineid_core.errors import InputError
 from imagineid_core.face.load import load_face
 from imagineid_core.listen.pad import listen
+from imagineid_core.motion.blink import blinks_at
 from imagineid_core.performance import load_performance, save_performance
 from imagineid_core.pipeline.perform import (
     coefficients_from,
     hear_windows,
     perform,
+    perform_heard,
     performance_from,
     still_and_blinking,
 )
@@ -38,6 +40,16 @@ def test_a_performance_is_what_pad_hears():
     assert torch.equal(performance.expression, heard.emotion.expression[0])
     assert torch.equal(performance.shape, heard.identity.shape[0])
     assert torch.equal(performance.style, heard.emotion.style[0])
+
+
+def test_what_was_heard_elsewhere_is_performed_alike_unless_it_is_of_another_voice():
+    speech = voice()
+    heard = listen(PAD, mel_windows(speech))
+    performance = perform_heard(speech, heard, seed=4, blinks=blinks_at(0))
+    assert torch.equal(performance.expression, perform(speech, PAD, seed=4).expression)
+    assert not performance.motion.blink.any()
+    with pytest.raises(InputError, match="the content has 50 frames but the voice 75"):
+        perform_heard(voice(3.0), heard, seed=4)
 
 
 @pytest.mark.parametrize("fps", [10, 24, 29.97, 50, 60])

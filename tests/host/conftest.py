@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # comfy_server, graphs
+from host.comfy_server import ComfyServer
 
 
 @pytest.fixture(scope="session")
@@ -26,11 +25,8 @@ def comfy_python() -> str:
 @pytest.fixture(scope="session")
 def server(
     comfy_path: Path, comfy_python: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator["ComfyServer"]:
+) -> Iterator[ComfyServer]:
     home = tmp_path_factory.mktemp("comfy") / "Cömfy UI"
     running = ComfyServer(comfy_path, comfy_python, home)
     yield running
     running.stop()
-
-
-from comfy_server import ComfyServer  # noqa: E402

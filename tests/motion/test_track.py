@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from imagineid_core.errors import InputError
 from imagineid_core.motion.track import (
+    add,
     concatenate,
     cut,
     mix,
@@ -56,6 +57,16 @@ def test_an_offset_moves_every_frame_and_its_opposite_brings_it_back():
     torch.testing.assert_close(moved.pose - track.pose, move.expand(30, 6), rtol=0, atol=1e-6)
     same(offset(moved, pose=-move), track, atol=1e-6)
     same(offset(track), track)
+
+
+def test_a_change_is_added_and_an_eye_is_as_closed_as_either_says():
+    track, change = some_track(seed=1), some_track(seed=2)
+    both = add(track, change)
+    torch.testing.assert_close(both.pose, track.pose + change.pose, rtol=0, atol=0)
+    assert torch.equal(both.blink, torch.maximum(track.blink, change.blink))
+    same(add(track, still_track(30, PAPER)), track)
+    with pytest.raises(InputError, match="the tracks do not match: a has 30 frames"):
+        add(track, still_track(29, PAPER))
 
 
 def test_blink_saturates_at_open_and_closed():
