@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from comfy import model_management
-from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from imagineid_core.assets import IMAGINE, check_suite
@@ -26,6 +25,7 @@ from imagineid_core.imagine.textual_inversion import (
 from .model_files import EMBEDDED, place_of, state_of, weight_files
 from .schema import ImagineNode, gives, node_schema, refusal, takes
 from .sockets import ADAPTERS
+from .whole_patcher import WholePatcher
 
 NONE = "none"
 _LOG = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _LOG = logging.getLogger(__name__)
 class AdapterBundle:
     """Without one of them that part is plain Stable Diffusion.
 
-    TIA is two small layers and stays where it is; the others are under a ModelPatcher.
+    TIA is two small layers and stays where it is; the others are under a WholePatcher.
     """
 
     textual: TextualInversionAdapter | None = None  # TIA
@@ -133,7 +133,7 @@ def patched(adapter: Any, *, like_unet: bool = False) -> Any:
     if like_unet:
         count = sum(weight.numel() for weight in adapter.parameters())
         adapter = adapter.to(model_management.unet_dtype(device=device, model_params=count))
-    return ModelPatcher(
+    return WholePatcher(
         adapter.eval().requires_grad_(False),
         load_device=device,
         offload_device=model_management.unet_offload_device(),

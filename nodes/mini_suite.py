@@ -14,10 +14,12 @@ from comfy_api.latest import io
 from torch import Tensor, nn
 
 from imagineid_core.assets import IMAGINE, check_suite
+from imagineid_core.imagine.latent_colours import latent_colours
 from imagineid_core.imagine.stable_diffusion import StableDiffusion, load_stable_diffusion
 from imagineid_core.interop.ldm import unet_tensors
 
 from .schema import ImagineNode, gives, node_schema
+from .whole_patcher import WholePatcher
 
 _FRAME = {  # the smallest autoencoder that ComfyUI's VAE builds, until ours takes its place
     "embed_dim": 4,
@@ -84,8 +86,7 @@ def unet_of(suite: StableDiffusion) -> Any:
     config = SuiteConfig(model_detection.detect_unet_config(tensors, ""))
     config.unet_config["num_heads"] = suite.unet.config.attention_head_dim
     config.sampling_settings |= _noise_schedule(suite.scheduler.config)
-    config.latent_format = latent_formats.LatentFormat()
-    config.latent_format.scale_factor = suite.vae.config.scaling_factor
+    config.latent_format = _latent_format(latent_formats.LatentFormat(), suite.vae)
     device = model_management.get_torch_device()
     kinds = config.supported_inference_dtypes
     count = sum(tensor.numel() for tensor in tensors.values())
@@ -165,14 +166,12 @@ def clip_of(suite: StableDiffusion, tokenizer_folder: Path) -> Any:
 def vae_of(suite: StableDiffusion) -> Any:
     """VAE: ComfyUI's loading, device and dtype handling around the suite's autoencoder."""
     from comfy.ldm.models.autoencoder import AutoencoderKL
-    from comfy.model_patcher import ModelPatcher
     from comfy.sd import VAE
 
     vae = VAE(sd=AutoencoderKL(**_copied(_FRAME)).state_dict(), config={"params": _copied(_FRAME)})
     network = SuiteAutoencoder(suite.vae).to(vae.vae_dtype).eval()
     vae.first_stage_model = network
-    # The plain class: the one for ComfyUI's own layers may keep weights in a form only they read.
-    vae.patcher = ModelPatcher(
+    vae.patcher = WholePatcher(
         network,
         load_device=vae.patcher.load_device,
         offload_device=vae.patcher.offload_device,
@@ -207,6 +206,13 @@ def core_patcher_class() -> Any:
     from comfy import model_patcher
 
     return getattr(model_patcher, "CoreModelPatcher", model_patcher.ModelPatcher)
+
+
+def _latent_format(kind: Any, vae: Any) -> Any:
+    factors, bias = latent_colours(vae)
+    kind.scale_factor = vae.config.scaling_factor
+    kind.latent_rgb_factors, kind.latent_rgb_factors_bias = factors.tolist(), bias.tolist()
+    return kind
 
 
 def _noise_schedule(settings: Any) -> dict[str, Any]:

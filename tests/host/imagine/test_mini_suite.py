@@ -59,3 +59,26 @@ def test_the_unet_predicts_the_same_picture(suite, diffusers_suite, timestep, bo
 def test_loading_it_says_nothing(pack, caplog):
     pack("mini_suite").load_mini_suite()
     assert [line.getMessage() for line in caplog.records if line.levelname == "WARNING"] == []
+
+
+def test_a_preview_has_the_colours_of_the_picture(suite):
+    from latent_preview import Latent2RGBPreviewer
+
+    kind = suite.model.model.latent_format
+    previewer = Latent2RGBPreviewer(kind.latent_rgb_factors, kind.latent_rgb_factors_bias)
+    picture = torch.zeros(1, 128, 128, 3)
+    picture[:, :, :64, 0] = 0.8
+    picture[:, :, 64:, 2] = 0.8
+    shown = previewer.decode_latent_to_preview(suite.vae.encode(picture))
+    left, right = shown.getpixel((3, 8)), shown.getpixel((12, 8))
+    assert left[0] > left[2]
+    assert right[2] > right[0]
+    assert shown.size == (16, 16)
+
+
+def test_where_memory_is_short_plain_networks_stay_whole(suite):
+    patcher = suite.vae.patcher
+    patcher.load(torch.device("cpu"), lowvram_model_memory=1)
+    assert patcher.model.model_lowvram is False
+    assert patcher.loaded_size() == patcher.model_size()
+    assert patcher.partially_unload(torch.device("cpu"), 1) == 0

@@ -204,6 +204,24 @@ def test_a_controlnet_sees_the_picture_of_each_frame(pack, suite, run):
         run(positive=under(suite.positive, hint[:2]))
 
 
+def test_a_lora_changes_the_film_and_is_not_in_the_model(suite, run):
+    import comfy.sd
+
+    draw = torch.Generator().manual_seed(10)
+    lora = {
+        "lora_unet_input_blocks_1_0_in_layers_2.lora_up.weight": torch.randn(
+            64, 2, 1, 1, generator=draw
+        ),
+        "lora_unet_input_blocks_1_0_in_layers_2.lora_down.weight": torch.randn(
+            2, 64, 3, 3, generator=draw
+        ),
+    }
+    model, _clip = comfy.sd.load_lora_for_models(suite.model, suite.clip, lora, 1.0, 1.0)
+    plain = run(frames=2)[1]
+    assert (run(frames=2, model=model)[1] - plain).abs().max() > 1e-2
+    assert torch.equal(run(frames=2)[1], plain)
+
+
 def test_guidance_stops_after_its_share(suite, run):
     rows = []
 

@@ -1,0 +1,142 @@
+"""The imagining nodes in a running ComfyUI: a voice to a film, stopped, repeated, refused."""
+
+import time
+
+import av
+import pytest
+from host.comfy_server import ComfyServer, messages_of
+from host.graphs import Prompt, changed, listening, node, ours
+
+SECONDS = 0.12  # three frames
+
+
+def imagining(**sampler) -> Prompt:
+    """A voice to a film on the Mini Suite; its nodes also mini, adapters, text, sampler."""
+    given = {
+        "seed": 1,
+        "steps": 2,
+        "cfg": 1.5,
+        "sampler_name": "ddim",
+        "scheduler": "simple",
+        "keep_images": True,
+        **sampler,
+    }
+    return {
+        **listening(SECONDS),
+        "face": ours("FaceBasisLoader", face="open face (embedded)"),
+        "mesh": ours(
+            "MeshRender",
+            performance=["head", 0],
+            face_basis=["face", 0],
+            size=128,
+            pictures=False,
+        ),
+        "mini": ours("MiniSuiteLoader"),
+        "adapters": ours(
+            "AdapterLoader",
+            textual="embedded",
+            spatial="embedded",
+            blending="embedded",
+            matting="embedded",
+        ),
+        "text": ours(
+            "TextualInversionAdapter",
+            clip=["mini", 1],
+            adapters=["adapters", 0],
+            text="red hat",
+            identity=["identity", 0],
+            emotion=["emotion", 0],
+        ),
+        "empty": node("CLIPTextEncode", clip=["mini", 1], text=""),
+        "sampler": ours(
+            "AutoregressiveSampler",
+            model=["mini", 0],
+            vae=["mini", 2],
+            positive=["text", 0],
+            negative=["empty", 0],
+            mesh=["mesh", 0],
+            adapters=["adapters", 0],
+            audio=["voice", 0],
+            **given,
+        ),
+        "film": node(
+            "SaveVideo",
+            video=["sampler", 0],
+            filename_prefix="imagined",
+            format="mp4",
+            codec="h264",
+        ),
+        "images": node("SaveImage", images=["sampler", 1], filename_prefix="imagined"),
+    }
+
+
+def pictures(server: ComfyServer, outputs) -> list[bytes]:
+    return [
+        server.get_bytes(f"/view?filename={one['filename']}&type={one['type']}")
+        for one in outputs["images"]["images"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def first_run(server: ComfyServer):
+    return pictures(server, server.outputs(imagining()))
+
+
+def test_a_voice_becomes_a_film_with_sound(server, first_run):
+    assert len(first_run) == 3
+    (film,) = (server.home / "output").glob("imagined*.mp4")
+    with av.open(str(film)) as made:
+        picture, sound = made.streams.video[0], made.streams.audio[0]
+        assert (picture.width, picture.height, picture.frames) == (128, 128, 3)
+        assert picture.average_rate == 25
+        assert float(sound.duration * sound.time_base) == pytest.approx(SECONDS, abs=0.05)
+
+
+def test_what_has_not_changed_is_not_run_again(server, first_run):
+    (cached,) = messages_of(server.run(imagining()), "execution_cached")
+    assert {"mini", "adapters", "text", "sampler", "film"} <= set(cached["nodes"])
+
+
+def test_the_same_seed_gives_the_same_film_again(server, first_run):
+    other = pictures(server, server.outputs(imagining(seed=2)))
+    again = pictures(server, server.outputs(imagining()))
+    assert other != again
+    assert again == first_run
+
+
+def test_stop_is_heard_at_once(server):
+    number = server.submit(imagining(seed=3, steps=1000))
+    end = time.monotonic() + 120
+    while number not in str(server.get("/queue")["queue_running"]):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    time.sleep(5)
+    asked = time.monotonic()
+    server.post("/interrupt", {})
+    while number not in (history := server.get(f"/history/{number}")):
+        assert time.monotonic() < asked + 15
+        time.sleep(0.1)
+    (told,) = messages_of(history[number], "execution_interrupted")
+    assert told["node_id"] == "sampler"
+
+
+def test_wrong_wires_are_refused_in_our_words(server):
+    told = server.refusal(changed(imagining(), "sampler", vae=["mini", 0]))
+    assert "'vae' of Autoregressive Sampler takes VAE but is wired to MODEL. Connect" in told
+    told = server.refusal(changed(imagining(), "sampler", mesh=["head", 0]))
+    assert "takes IMAGINEID_MESH but is wired to IMAGINEID_PERFORMANCE" in told
+    assert "'3DMM Render'" in told
+
+
+def test_missing_weights_are_named_with_their_folder(server):
+    told = server.refusal(changed(imagining(), "adapters", spatial="gone.safetensors"))
+    assert "weights for 'spatial_condition' not found in models/imagineid" in told
+    assert "gone.safetensors" in told
+
+
+def test_errors_at_a_node_are_in_our_words(server):
+    prompt = changed(imagining(), "sampler", image=["white", 0])
+    prompt["white"] = node("EmptyImage", width=64, height=64, batch_size=1, color=0xFFFFFF)
+    told = server.failure(prompt)
+    assert told["node_id"] == "sampler"
+    assert "image is 1 of 64 x 64 but the meshes are 128 x 128" in told["exception_message"]
