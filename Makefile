@@ -12,6 +12,8 @@ demo: $(READY)
 	$(BIN)/python -m imagineid_core.cli inspect samples/hello.wav --picture out/demo/sound.png
 	$(BIN)/python -m imagineid_core.cli face sheet --seed 0 --out out/demo/heads.png
 	$(BIN)/python -m imagineid_core.cli face sheet --of portraits --seed 0 --out out/demo/people.png
+	OMP_NUM_THREADS=$(CORES) $(BIN)/python -m imagineid_core.cli imagine samples/hello.wav --seconds 3 --seed 8 \
+		--out out/demo/person.mp4 --sheet out/demo/person.png --report out/demo/person.json --overwrite
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile

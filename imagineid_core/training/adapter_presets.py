@@ -76,7 +76,7 @@ def mini() -> AdapterPreset:
         num_blocks=1,
         separate_inputs=True,
         zero_outputs=True,
-        spatial=SpatialBatchConfig(far=0.3, smears=0.8, region_weight=6.0),
+        spatial=SpatialBatchConfig(far=0.3, region_weight=6.0),
         people=2_500,
         clips=2_500,
     )
