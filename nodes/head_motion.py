@@ -54,7 +54,7 @@ class HeadMotion(ImagineNode):
                     io.Combo,
                     "source",
                     f"'{VOICE}': drawn by the PoseVAE that belongs to the PAD weights. '{STILL}': "
-                    f"only what the keyframes draw. '{FILE}': the file of 'track_file'.",
+                    f"looks into the camera. '{FILE}': the file of 'track_file'.",
                     options=[VOICE, STILL, FILE],
                     default=VOICE,
                 ),

@@ -26,7 +26,7 @@ from .schema import ImagineNode, gives, node_schema, refusal, takes
 from .sockets import CONTENT, EMOTION, IDENTITY, PAD
 from .timeline import Timeline, told
 
-_VOICE = "Whose {what} is heard: any rate and channels, at least one frame (0.04 s) long."
+_VOICE = "The voice heard for its {what}: any rate and channels, at least one frame (0.04 s)."
 
 
 class PADLoader(ImagineNode):
