@@ -33,14 +33,13 @@ class AudioLoader(ImagineNode):
             "listen",
             "Load a voice from any sound or video file, or trim one that is connected.",
             inputs=[
-                takes(  # called 'audio', as ComfyUI's upload button looks for that name
+                takes(  # without audio_upload: the front end's button for it fails on others' nodes
                     io.Combo,
                     "audio",
                     "A sound or video file of the input folder; "
                     f"'{SAMPLE}' is a synthetic voice that comes with this pack.",
                     options=[SAMPLE, *_input_files()],
                     default=SAMPLE,
-                    upload=io.UploadType.audio,
                 ),
                 takes(
                     io.Float,
@@ -69,7 +68,8 @@ class AudioLoader(ImagineNode):
                 takes(
                     io.Audio,
                     "sound",
-                    "A sound from another node; used instead of the file when connected.",
+                    "A sound from another node, such as Load Audio with its upload button; used "
+                    "instead of the file when connected.",
                     optional=True,
                 ),
             ],

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import subprocess
 import urllib.parse
 import wave
 
@@ -51,8 +52,8 @@ def test_wires_of_comfyui_are_used_wherever_one_fits(server):
         "FLOAT"
     ]
     assert info["ImagineID_AudioLoader"]["output"] == ["AUDIO"]
-    (kind, options) = info["ImagineID_AudioLoader"]["input"]["required"]["audio"]
-    assert options["audio_upload"] is True
+    # the upload widget of ComfyUI needs a player, which it gives to its own nodes only
+    assert "audio_upload" not in info["ImagineID_AudioLoader"]["input"]["required"]["audio"][1]
     keyframes = info["ImagineID_HeadMotion"]["input"]["required"]["keyframes"]
     assert keyframes[0] == "STRING"
     assert keyframes[1]["default"] == '{"v":1,"keys":[]}'
@@ -183,3 +184,14 @@ def test_pictures_that_are_off_stop_who_needs_them(server):
     """ComfyUI tells why to the browser alone; there is no film rather than a black one."""
     prompt = changed(mesh_film(seconds=0.24), "mesh", pictures=False)
     assert "save" not in server.outputs(prompt)
+
+
+def test_the_preview_gives_its_picture(server, comfy_python):
+    check = [comfy_python, "-c", "import matplotlib"]
+    if subprocess.run(check, capture_output=True).returncode:
+        pytest.skip("the interpreter of this ComfyUI has no matplotlib")
+    shown = server.outputs(preview(listening(seconds=0.24)))["show"]
+    (file,) = shown["images"]
+    picture = server.get_bytes(f"/view?{urllib.parse.urlencode(file)}")
+    assert picture.startswith(b"\x89PNG")
+    assert len(shown["imagineid_timeline"][0]["mouth"]) == 6

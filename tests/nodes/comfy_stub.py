@@ -111,7 +111,6 @@ def stub_modules(home: Path) -> dict[str, types.ModuleType]:
         ComfyNode=ComfyNode,
         NodeOutput=NodeOutput,
         Custom=lambda io_type: comfy_type(io_type),
-        UploadType=types.SimpleNamespace(audio="audio_upload"),
         Audio=comfy_type("AUDIO"),
         Image=comfy_type("IMAGE"),
         Mask=comfy_type("MASK"),
@@ -119,7 +118,7 @@ def stub_modules(home: Path) -> dict[str, types.ModuleType]:
         Int=comfy_type("INT", *_NUMBER),
         Boolean=comfy_type("BOOLEAN", *_WIDGET),
         String=comfy_type("STRING", *_WIDGET, "multiline", "dynamic_prompts"),
-        Combo=comfy_type("COMBO", *_WIDGET, "options", "upload"),
+        Combo=comfy_type("COMBO", *_WIDGET, "options"),
     )
     ui = _module("comfy_api.latest.ui", PreviewImage=PreviewImage)
     cpu = torch.device("cpu")
