@@ -88,13 +88,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _told(file: ShippedFile) -> dict[str, Any]:
-    return {
+    itself = {
         "size": file.size,
         "sha256": file.sha256,
         "architecture": file.architecture,
         "licence": file.licence,
-        **file.training,
     }
+    return {**itself, **file.training, **itself}  # a training may call its pictures' size so
 
 
 def _file_from(told: Mapping[str, Any]) -> ShippedFile:

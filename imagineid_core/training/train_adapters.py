@@ -179,7 +179,7 @@ def _train_words(work: _Work, voices: Voices) -> Path:
     data = {
         "pad": voices.digest,
         "talkers": hash_of(voices.corpus) or talkers.hexdigest(),
-        "size": str(sources.corpus.size),
+        "pixels": str(sources.corpus.size),
     }
     batches = sources.word_batches({split: sources.voiced(voices, split) for split in SPLITS})
     widths = (voices.pad.identity.config.width, voices.pad.emotion.config.width)
