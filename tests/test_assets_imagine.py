@@ -114,6 +114,19 @@ def test_adapters_are_shipped_as_they_become_good_enough(trained, tmp_path):
     assert not list(check_suite("imagine", assets).glob("*.safetensors"))
 
 
+def test_what_a_training_says_does_not_hide_what_a_file_is(trained, tmp_path):
+    for path in trained.glob("*/*.safetensors"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "in" / path.name)
+    told = tmp_path / "in" / "textual_inversion.safetensors"
+    retold(told, size="128", sha256="none")
+    assets = tmp_path / "assets"
+    pack_suite("imagine", trained / "model", tmp_path / "in", folder=assets)
+    check_suite("imagine", assets)
+    manifest = json.loads((assets / MANIFEST).read_text())["suites"]["imagine"]["files"]
+    assert manifest["textual_inversion.safetensors"]["size"] == told.stat().st_size
+
+
 def test_weights_that_the_manifest_does_not_list_are_not_used(trained, tmp_path):
     """A UNet in one file beside the same in parts: diffusers would take whichever it likes."""
     pack_suite("imagine", trained / "model", folder=tmp_path)

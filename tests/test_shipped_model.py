@@ -10,11 +10,17 @@ from imagineid_core.corpus.people import to_image
 from imagineid_core.corpus.people.pictures import draw_pictures
 from imagineid_core.evaluation.imagine.gates import GATES
 from imagineid_core.evaluation.imagine.samples import draw_samples
+from imagineid_core.imagine.adapters import load_adapters
 from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
 from imagineid_core.imagine.tokenizer import read_vocabulary, token_numbers
+from imagineid_core.training.condition_latents import DisturbanceConfig, latents_of
 from imagineid_core.training.face_regions import mouth_crops, peak_signal_to_noise
+from imagineid_core.training.spatial_batches import SpatialBatch, tokens_by
+from imagineid_core.training.spatial_stage import SpatialStage
 
 NEVER_SEEN = (900_002, 900_012, 900_022, 900_032)  # far behind the people of any corpus
+_GIVEN = ("portrait", "mesh", "hidden")
+_TIMES = 5  # two of the twenty rows at every noise level
 COLOURS = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1)}
 
 
@@ -29,8 +35,12 @@ def model(folder):
 
 
 @pytest.fixture(scope="module")
-def people():
-    drawn = [draw_pictures(0, person, 2, 128) for person in NEVER_SEEN]
+def drawn():
+    return [draw_pictures(0, person, 3, 128) for person in NEVER_SEEN]
+
+
+@pytest.fixture(scope="module")
+def people(drawn):
     images = to_image(torch.cat([one.portrait for one in drawn]))
     return images, torch.cat([one.mouth_box for one in drawn]).long()
 
@@ -40,7 +50,7 @@ def test_people_it_never_saw_come_back_with_their_mouths(model, people):
     images, mouths = people
     latents = model.vae.encode(images).latent_dist.mode()
     drawn = model.vae.decode(latents).sample.clamp(-1, 1)
-    # Eight pictures: two decibels below what two hundred people reach on average.
+    # Twelve pictures: two decibels below what two hundred people reach on average.
     assert peak_signal_to_noise(drawn, images).mean() > 29.5
     crops = mouth_crops(drawn, mouths), mouth_crops(images, mouths)
     assert peak_signal_to_noise(*crops).mean() > 27.5
@@ -65,6 +75,47 @@ def test_backgrounds_have_the_colour_that_is_asked_for(model, folder):
     closeness = corner @ torch.tensor(list(COLOURS.values())).float().T
     assert closeness.argmax(dim=1).tolist() == [0, 1, 2]
     assert drawn.std(dim=(1, 2, 3)).min() > 0.15  # somebody stands before it
+
+
+@torch.no_grad()
+def test_sca_tells_a_frame_from_its_mesh_beside_the_pictures_it_is_given(model, folder, drawn):
+    """As gate spatial measures it, on four people instead of a hundred and twenty."""
+    made = [
+        latents_of(
+            model.vae,
+            to_image(one.portrait),
+            to_image(one.mesh_frame),
+            one.mouth_mask.float() / 255,
+            one.landmarks.float(),
+            DisturbanceConfig(),
+            torch.Generator().manual_seed(0),
+        )
+        for one in drawn
+    ]
+    both = {name: torch.stack([one[name] for one in made] * _TIMES).float() for name in _GIVEN}
+    batch = SpatialBatch(
+        latents=both["portrait"][:, 2],
+        mesh=both["mesh"][:, 2],
+        identity=both["portrait"][:, 0],
+        previous=both["hidden"][:, 1, 0],  # the frame right before
+        weights=torch.ones(4 * _TIMES, 1, 16, 16),
+        tokens=tokens_by(model.tokenizer)([model.recommended.prompt] * 4 * _TIMES),
+    )
+    spatial = load_adapters(folder, model).spatial
+    assert spatial is not None
+    stage = SpatialStage(
+        spatial,
+        unet=model.unet,
+        text_encoder=model.text_encoder,
+        scheduler=model.scheduler,
+        coherent_share=0.8,
+    ).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found = stage(batch)
+    assert found["of_none"] < 0.75
+    assert found["wrong_mesh_penalty"] > 0.05
+    assert found["diverse"] < found["none"]
 
 
 def test_the_manifest_tells_of_every_gate_and_whether_it_was_passed():
