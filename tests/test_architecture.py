@@ -39,7 +39,9 @@ MAX_LINES = 450
 HEAVY = {"torch", "librosa", "scipy", "soxr", "av", "diffusers", "transformers", "matplotlib"}
 
 FILES = sorted(CORE.rglob("*.py"))
+PACK = sorted((ROOT / "nodes").glob("*.py"))  # ComfyUI to core and back; nothing imports it
 SYNTAX = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+LEARNS = {"training", "corpus"}  # what no user of the nodes waits for
 
 
 def part_of(path: Path) -> str:
@@ -111,6 +113,30 @@ def test_core_does_not_print_unpickle_or_reach_for_a_device(path):
         if called == "torch.load":
             options = {word.arg: ast.unparse(word.value) for word in node.keywords}
             assert options.get("weights_only") == "True", f"torch.load in line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", PACK, ids=lambda path: path.name)
+def test_the_pack_is_light_and_breaks_no_install(path):
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert text.count("\n") <= MAX_LINES, "split it"
+    assert ast.get_docstring(tree) or path.name == "__init__.py", "a module says what it is"
+    assert path.stem not in DRAWERS
+    assert not any(
+        isinstance(node, ast.Call) and ast.unparse(node.func) == "print" for node in ast.walk(tree)
+    )
+    named = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        node.module or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and not node.level
+    }
+    assert not {name.split(".")[0] for name in named} & NEVER
+    assert not {name.split(".")[1] for name in named if name.startswith("imagineid_core.")} & LEARNS
 
 
 def test_configs_and_values_are_frozen_and_keyword_only():

@@ -36,7 +36,7 @@ def require_drawing() -> None:
     except ImportError as error:
         raise MissingPackageError(
             "Drawing needs matplotlib, which is not installed. "
-            "Install it with: pip install 'comfyui-imagineid[plot]'"
+            "Install it with: pip install matplotlib"
         ) from error
 
 

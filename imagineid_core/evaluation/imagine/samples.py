@@ -108,6 +108,7 @@ def denoised(
     features: Features = (),
 ) -> Float[Tensor, "batch channels rows columns"]:
     """Latents of many pictures at once; guided away from `unheard`, steered by SCA's maps."""
+    both = states
     if unheard is None or guidance == 1:
         guided_share = 0.0
     else:
