@@ -26,6 +26,12 @@ def test_there_is_one_to_begin_with():
     assert "listen_imagine" in [file.stem for file in FILES]
 
 
+def test_each_has_a_picture_of_the_same_name():
+    assert [file.stem for file in FILES] == sorted(
+        file.stem for file in (ROOT / "workflows").glob("*.jpg")
+    )
+
+
 def test_our_nodes_and_their_outputs_exist(workflow):
     for node in workflow["nodes"]:
         if node["type"].startswith("ImagineID_"):
