@@ -1,6 +1,7 @@
 """What the pages point to is there: files, tests, links, commands."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,4 @@ def test_the_commands_of_the_readme_are_commands():
     lines = re.findall(r"^ {4}\.venv/bin/imagineid (.+)$", text, re.M)
     assert len(lines) >= 3
     for line in lines:
-        assert parser.parse_args(line.split()).run
+        assert parser.parse_args(shlex.split(line)).run

@@ -117,12 +117,12 @@ def test_building_twice_gives_the_same_face_to_the_last_bit():
     first = open_face_basis()
     for cached in (open_face_basis, building._spaces, rest_face, lid_motion):
         cached.cache_clear()
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone: other tests may run beside it
     second = open_face_basis()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     for name in ("mean_vertices", "shape_basis", "expression_basis", "texture_basis", "triangles"):
         assert torch.equal(getattr(first, name), getattr(second, name)), name
-    assert seconds < 8  # 0.7 s on a free core; eight leaves room for a busy machine
+    assert seconds < 8  # 0.7 s where it was measured; eight leaves room for slower cores
 
 
 def test_random_heads_have_no_holes():
