@@ -111,6 +111,8 @@ def train_imagine(
     made_with = {"vae": _digest(encoder, corpus.corpus_hash)}
     weights = (1.0, preset.region_weight, preset.finer_region_weight)
     for cycle, (name, weight) in enumerate(zip(_OF_DIFFUSION, weights, strict=True)):
+        if (loop := getattr(preset, f"{name}_loop")) is None:
+            continue
         stage = DiffusionStage(
             learned,
             nothing,
@@ -118,7 +120,7 @@ def train_imagine(
             in_the_middle=name == _OF_DIFFUSION[-1],
         )
         batches = work.latents(latents, vocabulary, region_weight=weight, seed=seed + cycle)
-        work.run(name, stage, getattr(preset, f"{name}_loop"), batches, made_with)
+        work.run(name, stage, loop, batches, made_with)
         made_with[name] = _digest(learned, corpus.corpus_hash)
     if is_first_process():
         save_suite(

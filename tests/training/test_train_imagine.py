@@ -122,12 +122,12 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
         corpus,
         tmp_path,
         dataclasses.replace(
-            preset, diffusion_loop=loop, fine_diffusion_loop=loop, finer_diffusion_loop=loop
+            preset, diffusion_loop=loop, fine_diffusion_loop=loop, finer_diffusion_loop=None
         ),
         vae=before.model,
         cpu=True,
     )
-    assert set(after.metrics) == {"caption", "diffusion", "fine_diffusion", "finer_diffusion"}
+    assert set(after.metrics) == {"caption", "diffusion", "fine_diffusion"}
     first, second = (load_file(path.model / "vae" / VAE_FILE) for path in (before, after))
     assert all(torch.equal(first[name], second[name]) for name in first)
     told = json.loads((after.model / "training.json").read_text())["stages"]
