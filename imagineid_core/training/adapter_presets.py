@@ -48,7 +48,7 @@ class AdapterPreset:
 
 
 def mini() -> AdapterPreset:
-    """24k portraits for TIA, 29k frames for SCA, 3k steps for MBA."""
+    """24k portraits for TIA, 38k frames for SCA, 3k steps for MBA."""
     loop = LoopConfig(
         num_steps=1_800,
         optimizer="muon",
@@ -67,7 +67,7 @@ def mini() -> AdapterPreset:
         word_loop=dataclasses.replace(
             loop, num_steps=1_500, optimizer="adamw", learning_rate=1e-3, validate_every=150
         ),
-        spatial_loop=loop,
+        spatial_loop=dataclasses.replace(loop, num_steps=2_400),
         blending_loop=dataclasses.replace(
             loop, num_steps=3_000, optimizer="adamw", learning_rate=1e-2, weight_decay=0.0
         ),
@@ -76,7 +76,7 @@ def mini() -> AdapterPreset:
         num_blocks=1,
         separate_inputs=True,
         zero_outputs=True,
-        spatial=SpatialBatchConfig(far=0.3, region_weight=6.0),
+        spatial=SpatialBatchConfig(far=0.3, region_weight=6.0, smears=0.8, recoloured=0.5),
         people=2_500,
         clips=2_500,
     )

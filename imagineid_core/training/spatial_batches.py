@@ -26,6 +26,8 @@ from imagineid_core.training.processes import Share
 Tokens = Callable[[Sequence[str]], Int[Tensor, "batch tokens"]]
 _CONDITIONS = ("identity", "previous")
 _PATCHES = (1, 2, 4)  # cells to a side
+_RECOLOURING = 0.6  # standard deviations of slow changes, at most
+_CONTRAST = (0.65, 1.1)  # first frames have less than the pictures that a model learned from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,9 @@ class SpatialBatchConfig:
     far: float = 0.0  # share of neighbours that are any other frame, so that the mesh must be heard
     # Colours come from I_id, which stays, if those of I_ad cannot be trusted; else they drift.
     smears: float = 0.0  # standard deviations of slow changes over E(I_ad), at most
+    # I_id says what a clip's colours are, not what people mostly look like: share of frames of
+    # which every picture, the target too, has other colours.
+    recoloured: float = 0.0
     region_weight: float = 1.0  # of eyes and mouth in the loss
     noise: float = 0.2  # standard deviations added to E(I_ad), at most; half as much to E(I_id)
     prompts: PromptMix = field(default_factory=PromptMix)
@@ -141,6 +146,10 @@ class SpatialBatches:
             hidden = kept.hidden[person, near, generated]
             noisy = self._noisy(hidden, draw, config.noise)
             given["previous"] = self._smeared(noisy, draw, config.smears)
+            if config.recoloured and draw.random() < config.recoloured and not self._in_order:
+                recolour = self._recolouring(given["identity"], draw)
+                target = recolour(target)
+                given = {name: recolour(latent) for name, latent in given.items()}
         shown = [
             given[name] if name in given and name in config.conditions else torch.zeros_like(target)
             for name in _CONDITIONS
@@ -167,12 +176,24 @@ class SpatialBatches:
         """Off as a whole and in patches, as frames become that are made of one another."""
         if self._in_order or most == 0:
             return latent
-        channels, *size = latent.shape
-        smear = torch.zeros(1, *latent.shape)
-        for cells in _PATCHES:
-            noise = torch.tensor(draw.standard_normal((1, channels, cells, cells)))
-            smear += interpolate(noise.float(), size=size, mode="bilinear")
-        return latent + float(draw.uniform(0, most)) * len(_PATCHES) ** -0.5 * smear[0]
+        return latent + _smear(latent.shape, draw, most)
+
+    def _recolouring(self, like: Tensor, draw: np.random.Generator) -> Callable[[Tensor], Tensor]:
+        """One change for all pictures of a row."""
+        contrast = float(draw.uniform(*_CONTRAST))
+        mean = like.mean((1, 2), keepdim=True)
+        smear = _smear(like.shape, draw, _RECOLOURING)
+        return lambda latent: mean + contrast * (latent - mean) + smear
+
+
+def _smear(shape: torch.Size, draw: np.random.Generator, most: float) -> Tensor:
+    """A slow change of colours; `most` is its largest standard deviation."""
+    channels, *size = shape
+    smear = torch.zeros(1, *shape)
+    for cells in _PATCHES:
+        noise = torch.tensor(draw.standard_normal((1, channels, cells, cells)))
+        smear += interpolate(noise.float(), size=size, mode="bilinear")
+    return float(draw.uniform(0, most)) * len(_PATCHES) ** -0.5 * smear[0]
 
 
 def tokens_by(tokenizer: Any, num_words: int = 0) -> Tokens:

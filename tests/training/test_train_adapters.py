@@ -193,6 +193,18 @@ def test_smears_change_the_neighbour_slowly_and_nothing_else(corpus, model):
     assert float(of_each.std()) > 0.5 * float(off.std())
 
 
+def test_recoloured_frames_have_one_change_in_common(corpus, model):
+    plain = spatial_batches(corpus, model, coherent=1.0)(0, ALL)
+    other = spatial_batches(corpus, model, coherent=1.0, recoloured=1.0)(0, ALL)
+    assert torch.equal(plain.mesh, other.mesh)
+    off = other.latents - plain.latents
+    assert 0.1 < float(off.std())
+    for change, one in ((0.35, "identity"), (0.35, "previous")):
+        unlike = getattr(other, one) - getattr(plain, one) - off  # contrast alone tells them apart
+        spread = getattr(plain, one) - plain.latents
+        assert bool((unlike.abs() <= change * spread.abs() + 1e-4).all()), one
+
+
 def test_eyes_and_mouth_may_weigh_more(corpus, model):
     weights = spatial_batches(corpus, model, region_weight=5.0)(0, ALL).weights
     assert weights.shape == (64, 1, 2, 2)
