@@ -122,6 +122,19 @@ def plate_of(vae: Any, patcher: Any, background: Tensor) -> Plate:
         return adapter([item.to(weight) for item in features])
 
 
+def decoder_features(vae: Any, latent: Tensor, num_levels: int) -> tuple[Tensor, ...]:
+    """F_vd of the finest levels, finest first, of one latent decoded plainly."""
+    features: list[Tensor] = []
+
+    def keep(_block: nn.Module, _given: Any, made: Tensor) -> None:
+        features.insert(0, made)
+
+    _, decoder = _level_blocks(vae, num_levels)
+    with _hooked([(block, keep) for block in decoder]):
+        vae.decode(latent)
+    return tuple(features)
+
+
 def decode_blended(vae: Any, latent: Tensor, plate: Plate, mask: Tensor) -> Tensor:
     """The picture of one latent, [1, height, width, 3], with the plate where `mask` is 0.
 

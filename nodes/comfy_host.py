@@ -154,8 +154,14 @@ class ComfyHost:
             return self.vae.encode(images_from_core(frame))
         return self._latest
 
-    def background(self, image: Image) -> Plate:
-        return plate_of(self.vae, self.adapters.blending, images_from_core(image))
+    def background(
+        self, image: Image, shown: Latent | None = None, mask: Mask | None = None
+    ) -> Plate:
+        plate = plate_of(self.vae, self.adapters.blending, images_from_core(image))
+        if shown is None or mask is None:
+            return plate
+        own = decoder_features(self.vae, self._format.process_out(shown), len(plate.levels))
+        return anchored(plate, own, mask)
 
     def decode(self, latent: Latent, plate: Plate | None, mask: Mask | None) -> Image:
         unscaled = self._format.process_out(latent)

@@ -3,6 +3,7 @@
 The film grows on disk as frames are made. Knows nothing about how frames are made.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,9 +21,10 @@ from imagineid_core.errors import InputError
 from imagineid_core.imagine.autoregressive import imagine
 from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.imagine.host import Image, Mask, MeshPicture
-from imagineid_core.imagine.resume import ImaginedFrame
 from imagineid_core.pipeline.imagined_film import MeshPictures
+from imagineid_core.video.frame_writer import FrameWriter
 from imagineid_core.video.open_writer import open_writer
+from imagineid_core.video.shown import Shown
 
 from .adapters import AdapterBundle
 from .comfy_host import ComfyHost, FramePicture
@@ -36,7 +38,9 @@ from .convert import (
     refuse_more_than_fits,
     video_from_file,
 )
+from .unfinished import UNFINISHED, Asked, Unfinished
 
+_LOG = logging.getLogger(__name__)
 _BYTES = 4 * 3  # of a pixel of IMAGE
 
 
@@ -46,6 +50,7 @@ class Clip:
 
     mesh: MeshPictures
     keep_images: bool
+    shown: Shown = field(default_factory=Shown)
     adapters: AdapterBundle = field(default_factory=AdapterBundle)
     audio: Audio | None = None
     image: Tensor | None = None
@@ -120,33 +125,55 @@ class NumberedMeshes(Sequence[FramePicture]):
 
 
 def filmed(
-    host: ComfyHost, clip: Clip, config: ImagineConfig, progress: Progress
+    host: ComfyHost, clip: Clip, config: ImagineConfig, progress: Progress, asked: Asked
 ) -> tuple[Any, Tensor, Tensor, dict[str, Tensor]]:
-    """VIDEO, IMAGE of every frame or of the last, of the first, and LATENT of the last."""
-    images = _room(clip)
-    path = Path(folder_paths.get_temp_directory()) / f"imagineid_{uuid4().hex}.mp4"
-    sound = None if clip.audio is None else one_waveform(clip.audio)
-    rate = 0 if clip.audio is None else int(clip.audio["sample_rate"])
-    last: ImaginedFrame | None = None
-    fps = clip.mesh.performance.motion.fps
-    with open_writer(path, fps=fps, sound=sound, sample_rate=rate) as writer:
-        for last in imagine(
-            host,
-            NumberedMeshes(clip.mesh),
-            config,
-            image=clip.core_image,
-            on_step=progress.on_step,
-        ):
-            writer.write(last.frame[0])
-            if images is not None:
-                images[last.index] = images_from_core(last.frame)[0]
+    """VIDEO, IMAGE of every frame or of the last, of the first, and LATENT of the last.
+
+    A clip that was stopped goes on behind its last frame when the same is `asked` for again.
+    """
+    begun = UNFINISHED.take(asked)
+    if begun is None:
+        path, images, last = _new_film(), _room(clip), None
+    else:
+        path, images, last = begun.path, begun.images, begun.last
+        _LOG.info("the clip that was stopped goes on behind its frame %d", last.index + 1)
+    try:
+        with _writer(path, clip, after=0 if last is None else last.index + 1) as writer:
+            for last in imagine(
+                host,
+                NumberedMeshes(clip.mesh),
+                config,
+                image=clip.core_image if begun is None else None,
+                resume=None if begun is None else begun.last,
+                on_step=progress.on_step,
+            ):
+                writer.write(clip.shown(last.frame[0]))
+                if images is not None:
+                    images[last.index] = images_from_core(last.frame)[0]
+    except BaseException:
+        if last is not None and last.index + 1 < len(clip.mesh):
+            UNFINISHED.keep(Unfinished(asked=asked, path=path, last=last, images=images))
+        raise
     assert last is not None
-    shown = images_from_core(last.frame) if images is None else images
     return (
         video_from_file(path),
-        shown,
+        images_from_core(last.frame) if images is None else images,
         images_from_core(last.first_frame),
         latent_from(host.latent_of_last(last.frame)),
+    )
+
+
+def _new_film() -> Path:
+    return Path(folder_paths.get_temp_directory()) / f"imagineid_{uuid4().hex}.mp4"
+
+
+def _writer(path: Path, clip: Clip, after: int) -> FrameWriter:
+    return open_writer(
+        path,
+        fps=clip.mesh.performance.motion.fps,
+        sound=None if clip.audio is None else one_waveform(clip.audio),
+        sample_rate=0 if clip.audio is None else int(clip.audio["sample_rate"]),
+        after=after,
     )
 
 

@@ -16,7 +16,7 @@ from comfy_api.latest import io
 from imagineid_core.errors import InputError
 from imagineid_core.imagine.config import LARGEST_SEED
 from imagineid_core.listen.pad import Heard
-from imagineid_core.motion.blink import blinks_at
+from imagineid_core.motion.blink import AT_REST, blinks_at
 from imagineid_core.motion.track import add, scale
 from imagineid_core.motion.track_json import load_track
 from imagineid_core.pipeline.edit_performance import with_emotion
@@ -90,7 +90,7 @@ class HeadMotion(ImagineNode):
                     "blinks_per_minute",
                     "How often the eyes close at random: 17 at rest, 26 in conversation, "
                     "0 never. No effect on a track file, which has its own.",
-                    default=17.0,
+                    default=AT_REST,
                     min=0.0,
                     max=60.0,
                     step=0.5,

@@ -18,9 +18,11 @@ from imagineid_core.imagine.latent_colours import latent_colours
 from imagineid_core.imagine.stable_diffusion import StableDiffusion, load_stable_diffusion
 from imagineid_core.interop.ldm import unet_tensors
 
+from .recommended import recommend
 from .schema import ImagineNode, gives, node_schema
 from .whole_patcher import WholePatcher
 
+_LAST_NOISE = 2e4  # for infinite: ComfyUI's 4518.8 shows in latents; beyond this, rounding does
 _FRAME = {  # the smallest autoencoder that ComfyUI's VAE builds, until ours takes its place
     "embed_dim": 4,
     "ddconfig": {
@@ -95,7 +97,13 @@ def unet_of(suite: StableDiffusion) -> Any:
     offload = model_management.unet_offload_device()
     model = config.get_model(tensors, "", device=offload)
     model.load_model_weights(tensors, "")
-    return core_patcher_class()(model, load_device=device, offload_device=offload)
+    if suite.scheduler.config.rescale_betas_zero_snr:
+        levels = model.model_sampling.sigmas.clone()
+        levels[-1] = _LAST_NOISE
+        model.model_sampling.set_sigmas(levels)
+    patcher = core_patcher_class()(model, load_device=device, offload_device=offload)
+    recommend(patcher, suite.recommended)
+    return patcher
 
 
 def clip_of(suite: StableDiffusion, tokenizer_folder: Path) -> Any:

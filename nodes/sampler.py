@@ -15,8 +15,10 @@ from imagineid_core.pipeline.imagined_film import MeshPictures
 from .comfy_host import ComfyHost, Sampling
 from .film import Clip, Progress, filmed
 from .frame_control import Conditioning
+from .recommended import shown_as
 from .schema import ImagineNode, gives, node_schema, takes
 from .sockets import ADAPTERS, MESH, OPTIONS
+from .unfinished import Asked
 
 
 class AutoregressiveSampler(ImagineNode):
@@ -28,7 +30,7 @@ class AutoregressiveSampler(ImagineNode):
             "imagine",
             "Imagine a talking person, frame after frame (Alg. 1): the first from text and mesh, "
             "every other also from the first and the one before. The film is written as frames "
-            "are made.",
+            "are made; one that was stopped goes on when you run it again unchanged.",
             inputs=[
                 takes(io.Model, "model", "Any MODEL of SD1.x or SD2.x, with LoRAs and patches."),
                 takes(io.Vae, "vae", "The VAE of the MODEL."),
@@ -89,6 +91,23 @@ class AutoregressiveSampler(ImagineNode):
                     default=True,
                 ),
                 takes(
+                    io.Int,
+                    "show_size",
+                    "Width of the film's pictures in pixels, enlarged. 0: as the MODEL is best "
+                    "seen, the Mini Suite at 512, others as imagined. IMAGE stays as imagined.",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=2,
+                ),
+                takes(
+                    io.Boolean,
+                    "show_label",
+                    "The film says on a strip under its pictures that a demonstration model made "
+                    "it. No effect on other MODELs.",
+                    default=True,
+                ),
+                takes(
                     ADAPTERS,
                     "adapters",
                     "SCA, MBA and matting. Without SCA frames are held by noise, text and "
@@ -133,40 +152,8 @@ class AutoregressiveSampler(ImagineNode):
         )
 
     @classmethod
-    def execute(
-        cls,
-        model: Any,
-        vae: Any,
-        positive: Conditioning,
-        negative: Conditioning,
-        mesh: MeshPictures,
-        seed: int,
-        steps: int,
-        cfg: float,
-        sampler_name: str,
-        scheduler: str,
-        keep_images: bool,
-        sigmas: Tensor | None = None,
-        options: dict[str, Any] | None = None,
-        **given: Any,
-    ) -> io.NodeOutput:
-        steps = steps if sigmas is None else len(sigmas) - 1
-        config = ImagineConfig(seed=seed, num_steps=steps, first_guidance=cfg, **(options or {}))
-        clip = Clip(mesh=mesh, keep_images=keep_images, **given)
-        progress = Progress(model, len(mesh) * steps)
-        host = ComfyHost(
-            model,
-            vae,
-            positive,
-            negative,
-            num_frames=len(mesh),
-            sampling=Sampling(sampler_name=sampler_name, scheduler=scheduler, sigmas=sigmas),
-            adapters=clip.adapters,
-            matte=clip.core_matte,
-            background=clip.core_background,
-            on_latent=progress.show,
-        )
-        return io.NodeOutput(*filmed(host, clip, config, progress))
+    def execute(cls, **asked: Any) -> io.NodeOutput:
+        return io.NodeOutput(*_sampled(asked, **asked))
 
 
 class ImagineOptions(ImagineNode):
@@ -248,3 +235,43 @@ class ImagineOptions(ImagineNode):
 
 
 NODES = (AutoregressiveSampler, ImagineOptions)
+
+
+def _sampled(
+    asked: Asked,
+    *,
+    model: Any,
+    vae: Any,
+    positive: Conditioning,
+    negative: Conditioning,
+    mesh: MeshPictures,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    keep_images: bool,
+    show_size: int,
+    show_label: bool,
+    sigmas: Tensor | None = None,
+    options: dict[str, Any] | None = None,
+    **given: Any,
+) -> tuple[Any, ...]:
+    steps = steps if sigmas is None else len(sigmas) - 1
+    config = ImagineConfig(seed=seed, num_steps=steps, first_guidance=cfg, **(options or {}))
+    shown = shown_as(model, show_size, show_label)
+    clip = Clip(mesh=mesh, keep_images=keep_images, shown=shown, **given)
+    progress = Progress(model, len(mesh) * steps)
+    host = ComfyHost(
+        model,
+        vae,
+        positive,
+        negative,
+        num_frames=len(mesh),
+        sampling=Sampling(sampler_name=sampler_name, scheduler=scheduler, sigmas=sigmas),
+        adapters=clip.adapters,
+        matte=clip.core_matte,
+        background=clip.core_background,
+        on_latent=progress.show,
+    )
+    return filmed(host, clip, config, progress, asked)

@@ -16,6 +16,7 @@ from imagineid_core.errors import InputError
 
 CURVE_FPS = 25  # `closing` is sampled at this rate, whatever the rate of the video
 SADTALKER_CLOSING = (0.5, 0.9, 1.0, 0.9, 0.5)
+AT_REST = 17.0  # blinks a minute of adults (Bentivoglio et al. 1997)
 _MOST_PER_MINUTE = 60.0
 
 

@@ -19,7 +19,7 @@ from imagineid_core.audio.waveform import speech_at
 from imagineid_core.errors import InputError
 from imagineid_core.face.lighting import default_lighting
 from imagineid_core.listen.pad import Heard, Pad, listen
-from imagineid_core.motion.blink import BlinkConfig, blink_curve
+from imagineid_core.motion.blink import AT_REST, BlinkConfig, blink_curve, blinks_at
 from imagineid_core.motion.head_pose import PoseVAE, head_motion
 from imagineid_core.motion.keyframes import interpolate
 from imagineid_core.motion.smooth import savitzky_golay
@@ -34,7 +34,7 @@ from imagineid_core.values import (
 )
 
 _LOG = logging.getLogger(__name__)
-_ADULT = BlinkConfig()
+_ADULT = blinks_at(AT_REST)
 Progress = Callable[[str, int, int], None]  # stage, frames done, frames in all
 
 

@@ -18,7 +18,7 @@ from imagineid_core.motion.track import still_track
 from imagineid_core.motion.track_json import save_track
 from imagineid_core.pipeline.imagined_film import MeshPictures
 from imagineid_core.pipeline.mixed_performance import mix_performance
-from imagineid_core.pipeline.perform import perform
+from imagineid_core.pipeline.perform import perform, still_and_blinking
 from imagineid_core.values import Performance
 
 RATE = 16_000
@@ -107,6 +107,22 @@ def test_three_voices_are_the_cores_mixed_performance(node, pack, pad, suite):
     assert_same(performance, mixed)
     alone = core_performance(pack, pad, suite, words)
     assert not torch.allclose(performance.expression, alone.expression)
+
+
+def test_unless_asked_otherwise_the_eyes_close_as_at_the_command_line(node, pack, pad):
+    words = voice(8.0)
+    widgets = {one.id: one for one in node("HeadMotion").define_schema().inputs}
+    track = performed(
+        node,
+        pad,
+        words,
+        heard(node, pad, words=words),
+        source="still",
+        blinks_per_minute=widgets["blinks_per_minute"].default,
+    ).args[1]
+    own = still_and_blinking(pack("convert").speech_from_audio(words), seed=WIDGETS["seed"])
+    assert torch.equal(track.blink, own.blink)
+    assert track.blink.max() == 1
 
 
 def test_a_feeling_may_follow_the_voice(node, pack, pad, suite):

@@ -34,17 +34,17 @@ def test_pictures_are_encoded_and_decoded_alike(suite, diffusers_suite):
 
 
 def test_noise_levels_are_the_schedulers_but_for_the_last(suite, diffusers_suite):
-    """The last is infinite in the suite; ComfyUI's is its own finite one."""
+    """The last is infinite in the suite; here it is as large as float32 bears well."""
     remaining = diffusers_suite.scheduler.alphas_cumprod
     expected = ((1 - remaining) / remaining).sqrt()
     sigmas = suite.model.get_model_object("model_sampling").sigmas
     assert torch.allclose(sigmas[:-1], expected[:-1], rtol=1e-4)
-    assert sigmas[-1] > 4000
+    assert sigmas[-1] == 2e4
 
 
-@pytest.mark.parametrize(("timestep", "bound"), [(999, 2e-3), (949, 1e-4), (500, 1e-4), (0, 1e-4)])
+@pytest.mark.parametrize(("timestep", "bound"), [(999, 5e-4), (949, 1e-4), (500, 1e-4), (0, 1e-4)])
 def test_the_unet_predicts_the_same_picture(suite, diffusers_suite, timestep, bound):
-    """At 999 ComfyUI's noise level is not infinite, which leaves 1/4518 of the noise."""
+    """At 999 the noise level is not infinite, which leaves 1/20000 of the noise."""
     noisy = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     text = suite.positive[0][0].expand(2, -1, -1)
     remaining = diffusers_suite.scheduler.alphas_cumprod[timestep]

@@ -1,8 +1,8 @@
 """Alg. 1 through ComfyUI and through diffusers: the same weights, noise and conditions.
 
 ComfyUI's 'ddim' (Euler without noise) with 'simple' takes DDIM's own steps: 999, 949 ... 49 of 20.
-Only the noise level of the first differs: infinite in the suite, 4518.8 in ComfyUI for every model
-that ends in pure noise, which leaves 1/4518.8 of the noise in what it predicts first.
+Only the noise level of the first differs: infinite in the suite, 20000 here. ComfyUI's own, 4518.8
+for every model that ends in pure noise, leaves latents 2e-3 apart; beyond 20000 rounding does.
 """
 
 from dataclasses import replace
@@ -64,10 +64,10 @@ def test_a_diverse_and_five_coherent_frames_agree(suite, diffusers_suite, differ
         assert pixels < 1
 
 
-def test_with_the_suites_own_infinite_noise_they_agree_on_average(diffusers_suite, differences):
-    """2e-4 on average, 2e-3 at the most when this was written."""
-    for _most, average, pixels in differences(diffusers_suite, 2):
-        assert average < 1e-3
+def test_with_the_suites_own_infinite_noise_they_agree_too(diffusers_suite, differences):
+    """4.7e-4 at the most when this was written."""
+    for most, _average, pixels in differences(diffusers_suite, 6):
+        assert most < 1e-3
         assert pixels < 1
 
 

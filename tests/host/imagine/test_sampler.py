@@ -28,11 +28,32 @@ def run(pack, suite, adapters, mesh):
             "sampler_name": "ddim",
             "scheduler": "simple",
             "keep_images": True,
+            "show_size": 0,
+            "show_label": True,
             "adapters": adapters,
         }
         return pack("sampler").AutoregressiveSampler.execute(**(given | changes)).args
 
     return sampled
+
+
+@pytest.mark.parametrize(
+    ("show_size", "show_label", "expected"),
+    [(0, True, (512, 546)), (0, False, (512, 512)), (128, False, (128, 128))],
+)
+def test_the_film_is_shown_large_with_what_the_suite_is(run, show_size, show_label, expected):
+    video, images, *_ = run(frames=1, steps=1, show_size=show_size, show_label=show_label)
+    assert video.get_dimensions() == expected
+    assert images.shape[1:3] == (128, 128)
+
+
+def test_a_model_that_recommends_nothing_is_shown_as_imagined(pack, suite, run):
+    plain = suite.model.clone()
+    for name in list(plain.attachments):
+        plain.remove_attachments(name)
+    assert run(frames=1, steps=1, model=plain)[0].get_dimensions() == (128, 128)
+    patched = suite.model.clone()
+    assert run(frames=1, steps=1, model=patched)[0].get_dimensions() == (512, 546)
 
 
 @pytest.fixture
@@ -55,7 +76,6 @@ def test_a_clip_leaves_as_film_images_first_frame_and_latent(run):
     assert images.shape == (3, 128, 128, 3)
     assert torch.equal(first, images[:1])
     assert latent["samples"].shape == (1, 4, 16, 16)
-    assert video.get_dimensions() == (128, 128)
     made = video.get_components()
     assert len(made.images) == 3
     assert made.frame_rate == 25
@@ -73,11 +93,11 @@ def test_two_runs_are_identical_and_touch_no_random_state(run):
 
 @pytest.mark.parametrize("sampler_name", ["euler_ancestral", "dpmpp_2m_sde"])
 def test_samplers_that_add_noise_repeat_it(run, sampler_name):
-    before = torch.random.get_rng_state()
-    one, two = (run(frames=2, sampler_name=sampler_name)[1] for _ in range(2))
+    before, given = torch.random.get_rng_state(), {"sampler_name": sampler_name, "steps": 4}
+    one, two = (run(frames=2, **given)[1] for _ in range(2))
     assert torch.equal(one, two)
     assert torch.equal(torch.random.get_rng_state(), before)
-    fresh = run(frames=2, sampler_name=sampler_name, options={"fresh_step_noise": True})[1]
+    fresh = run(frames=2, **given, options={"fresh_step_noise": True})[1]
     assert not torch.equal(one[1], fresh[1])
 
 
@@ -120,6 +140,63 @@ def test_stop_is_heard_within_a_step_and_what_was_made_is_kept(run, bar, tmp_pat
     assert bar[-1] == STEPS + 1
     (film,) = tmp_path.iterdir()
     assert count_frames(film) == 1
+
+
+@pytest.fixture
+def stopped(bar):
+    """Run this; it is stopped at a step, counted from 1."""
+    import comfy.model_management as management
+    import comfy.utils
+
+    def run_until(step, run, **given):
+        def stop(value, total, preview, **_):
+            bar.append((value, total, preview))
+            if value == step:
+                management.interrupt_current_processing(True)
+
+        comfy.utils.set_progress_bar_global_hook(stop)
+        with pytest.raises(management.InterruptProcessingException):
+            run(**given)
+        management.interrupt_current_processing(False)
+        comfy.utils.set_progress_bar_global_hook(
+            lambda value, total, preview, **_: bar.append((value, total, preview))
+        )
+        bar.clear()
+
+    return run_until
+
+
+@pytest.mark.parametrize("keep_images", [True, False])
+def test_a_stopped_clip_goes_on_as_if_it_never_stopped(run, mesh, bar, stopped, keep_images):
+    given = {
+        "mesh": mesh(4),
+        "audio": {"waveform": torch.rand(1, 1, 8000) * 0.1, "sample_rate": 44100},
+        "keep_images": keep_images,
+    }
+    whole = run(**given)
+    stopped(2 * STEPS + 1, run, **given)
+    video, images, first, latent = run(**given)
+    assert bar[0][0] == 2 * STEPS + 1, "two frames are not made again"
+    assert torch.equal(images, whole[1])
+    assert torch.equal(first, whole[2])
+    assert torch.equal(latent["samples"], whole[3]["samples"])
+    made, expected = video.get_components(), whole[0].get_components()
+    assert made.images.shape == expected.images.shape
+    assert (made.images - expected.images).abs().mean() < 0.01, "it was encoded in two parts"
+    assert made.audio["waveform"].shape == expected.audio["waveform"].shape
+    bar.clear()
+    run(**given)
+    assert bar[0][0] == 1, "a clip that is whole is not gone on with"
+
+
+def test_another_clip_begins_anew(run, mesh, bar, stopped):
+    given = {"mesh": mesh(3)}
+    stopped(STEPS + 1, run, **given)
+    run(**given, seed=6)
+    assert bar[0][0] == 1
+    bar.clear()
+    run(**given)
+    assert bar[0][0] == 1, "and the one that was stopped is forgotten"
 
 
 def test_nothing_is_loaded_twice(run, told):
