@@ -19,6 +19,7 @@ from imagineid_core.cli import (
     imagine,
     listen,
     sound,
+    study,
     train,
 )
 from imagineid_core.errors import InputError, MissingPackageError, WeightsError
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_commands(commands)
     evaluate.add_commands(commands)
     gate.add_commands(commands)
+    study.add_commands(commands)
     assets.add_commands(commands)
     bench.add_commands(commands)
     return parser
