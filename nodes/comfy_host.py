@@ -16,10 +16,11 @@ from torch import Tensor
 from imagineid_core.errors import InputError, WeightsError
 from imagineid_core.imagine.background import matte_or_silhouette
 from imagineid_core.imagine.host import Denoising, Image, Latent, Mask, MeshPicture, Plate
+from imagineid_core.imagine.mask_blending import anchored
 from imagineid_core.imagine.smooth_fill import smooth_fill
 
 from .adapters import AdapterBundle, loaded
-from .blending import check_fits, decode_blended, plate_of
+from .blending import check_fits, decode_blended, decoder_features, plate_of
 from .convert import images_from_core, images_to_core
 from .frame_control import Conditioning, of_frame
 from .spatial_control import SpatialControl, SpatialLatents, map_slots, steered
@@ -158,8 +159,8 @@ class ComfyHost:
         self, image: Image, shown: Latent | None = None, mask: Mask | None = None
     ) -> Plate:
         plate = plate_of(self.vae, self.adapters.blending, images_from_core(image))
-        if shown is None or mask is None:
-            return plate
+        if shown is None or mask is None or self._own_background is not None:
+            return plate  # another place than the first frame's
         own = decoder_features(self.vae, self._format.process_out(shown), len(plate.levels))
         return anchored(plate, own, mask)
 

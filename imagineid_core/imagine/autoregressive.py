@@ -206,7 +206,12 @@ def _prepare(host: Host, done: ImaginedFrame, config: ImagineConfig) -> _Clip:
                 "was found. Take another seed or prompt, or leave out mask blending."
             )
         if leaves_background(mask):
-            plate = host.background(host.inpaint(first_frame, mask))
+            empty = host.inpaint(first_frame, mask)
+            if config.anchors_background:
+                shown = _encoded(host, first_frame, index=0) if identity is None else identity
+                plate = host.background(empty, shown, mask)
+            else:
+                plate = host.background(empty)
         else:
             _LOG.warning(
                 "the matte of the first frame covers all of it, so there is no background to keep "

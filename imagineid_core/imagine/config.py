@@ -13,7 +13,7 @@ LARGEST_SEED = 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class ImagineConfig:
-    """The defaults are Alg. 1 with the paper's T = 50; classifier-free guidance is our choice."""
+    """Alg. 1 with the paper's T = 50. Guidance and anchoring the background are our choice."""
 
     seed: int = 0
     num_steps: int = 50  # T
@@ -24,6 +24,7 @@ class ImagineConfig:
     mouth_fill: float = -1.0  # what M paints over the mouth of I_ad; black, as in training
     meshes_ahead: int = 4  # how many I_rd are encoded together
     # Beyond the paper:
+    anchors_background: bool = True  # off: the plate is Conv(F_ve) of I_bg and no more
     warm_start: float | None = None  # begin from frame i-1, noised for this share of the steps
     resync: int | None = None  # I_ad by masking latents; through pixels every so many frames
     fresh_step_noise: bool = False  # stochastic samplers draw other noise in every frame

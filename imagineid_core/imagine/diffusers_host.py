@@ -35,7 +35,9 @@ class SpatialAdapter(Protocol):
 class BlendingAdapter(Protocol):
     """MBA: Eq. 10 around a VAE; latents as the VAE has them, without its scaling factor."""
 
-    def background(self, vae: Any, image: Image) -> Plate: ...
+    def background(
+        self, vae: Any, image: Image, shown: Latent | None, mask: Mask | None
+    ) -> Plate: ...
 
     def decode(self, vae: Any, latent: Latent, plate: Plate, mask: Mask) -> Image: ...
 
@@ -150,10 +152,14 @@ class DiffusersHost:
             way.on_step(step - first + 1)
         return latent
 
-    def background(self, image: Image) -> Plate:
+    def background(
+        self, image: Image, shown: Latent | None = None, mask: Mask | None = None
+    ) -> Plate:
         assert self.blending is not None
         vae = self.model.vae
-        return self.blending.background(vae, image.to(vae.device, vae.dtype))
+        if shown is not None:
+            shown = (shown / vae.config.scaling_factor).to(vae.device, vae.dtype)
+        return self.blending.background(vae, image.to(vae.device, vae.dtype), shown, mask)
 
     def decode(self, latent: Latent, plate: Plate | None, mask: Mask | None) -> Image:
         vae = self.model.vae

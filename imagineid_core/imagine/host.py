@@ -84,8 +84,13 @@ class Host(Protocol):
         """z_0 from z_T of unit variance, the text Y and the features."""
         ...
 
-    def background(self, image: Image) -> Plate:
-        """What MBA needs of I_bg: Conv(F_ve) of Eq. 10, made once a clip."""
+    def background(
+        self, image: Image, shown: Latent | None = None, mask: Mask | None = None
+    ) -> Plate:
+        """What MBA needs of I_bg: Conv(F_ve) of Eq. 10, made once a clip.
+
+        With the latent of a frame, and the mask of what hides the place there, `anchored` to it.
+        """
         ...
 
     def decode(self, latent: Latent, plate: Plate | None, mask: Mask | None) -> Image:

@@ -1,8 +1,10 @@
 """MBA: the background of one clip in every frame's decoding (Sec. 3.2, Eq. 10).
 
 F-hat_vd = F_vd x m + Conv(F_ve) x (1 - m) in the decoder's finest level, F_ve from the encoder's.
-The VAE's own blocks are run one by one; nothing is added to it. Latents here are the VAE's own,
-before any scaling factor. Knows nothing about matting, inpainting or the UNet.
+The VAE's own blocks are run one by one; nothing is added to it. A plate may be `anchored` to a
+picture of the place (not in the paper): a convolution tells neither what the decoder's zeros do at
+the border nor every level of its features, and its last norm makes the person pay for that. Latents
+here are the VAE's own, before any scaling factor. Knows nothing about matting or the UNet.
 """
 
 from collections.abc import Sequence
@@ -12,10 +14,11 @@ from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
 
 from imagineid_core.checkpoint import load_checkpoint
 from imagineid_core.errors import InputError, WeightsError
+from imagineid_core.imagine.smooth_fill import smooth_fill
 
 ARCHITECTURE = "mask_blending"
 SD_CHANNELS = (128, 256, 512, 512)  # of the VAE of SD1.x and SD2.x, finest level first
@@ -84,12 +87,17 @@ class MaskBlendingAdapter(nn.Module):
         levels = tuple(conv(item) for conv, item in zip(self.convs, features, strict=True))
         return Plate(levels=levels, uses_mask=self.config.uses_mask)
 
-    def background(self, vae: Vae, image: Image) -> Plate:
-        """The plate of I_bg."""
+    def background(
+        self, vae: Vae, image: Image, shown: Latent | None = None, mask: Mask | None = None
+    ) -> Plate:
+        """The plate of I_bg; given a picture's latent and mask, anchored to it."""
         check_fits_vae(self.config, vae)
-        features = background_features(vae, image, len(self.config.channels))
+        levels = len(self.config.channels)
         weight = next(self.parameters())
-        return self(tuple(item.to(weight) for item in features))
+        plate = self(tuple(item.to(weight) for item in background_features(vae, image, levels)))
+        if shown is None or mask is None:
+            return plate
+        return anchored(plate, decoder_features(vae, shown, levels), mask)
 
     def decode(self, vae: Vae, latent: Latent, plate: Plate, mask: Mask) -> Image:
         return decode_blended(vae, latent, plate, mask)
@@ -119,6 +127,33 @@ def background_features(vae: Vae, image: Image, num_levels: int) -> tuple[Map, .
     return tuple(features)
 
 
+def decoder_features(vae: Vae, latent: Latent, num_levels: int) -> tuple[Map, ...]:
+    """F_vd of the finest levels, finest first, where Eq. 10 would blend them."""
+    features: list[Map] = []
+    x = _entered(vae, latent)
+    for block in vae.decoder.up_blocks:
+        x = _resnets(block, x)
+        features.insert(0, x)
+        for double in block.upsamplers or ():
+            x = double(x)
+    return tuple(features[:num_levels])
+
+
+def anchored(plate: Plate, own: Sequence[Map], mask: Mask) -> Plate:
+    """The plate agrees with `own`, a picture's F_vd, wherever the mask leaves that picture open.
+
+    Behind the mask Conv(F_ve) stays, moved by as much as its surroundings. A plate without a mask
+    is added to every feature, so it has nothing to agree with and stays.
+    """
+    if not plate.uses_mask:
+        return plate
+    levels = []
+    for level, features in zip(plate.levels, own, strict=True):
+        hidden = adaptive_max_pool2d(mask.to(level), level.shape[-2:])
+        levels.append(level + smooth_fill(features.to(level) - level, hidden))
+    return Plate(levels=tuple(levels), uses_mask=True)
+
+
 def decode_blended(
     vae: Vae, latent: Latent, plate: Plate | None = None, mask: Mask | None = None
 ) -> Image:
@@ -139,19 +174,6 @@ def decode_blended(
         for double in block.upsamplers or ():
             x = double(x)
     return finish_decoding(vae, x)
-
-
-def finest_features(vae: Vae, latent: Latent) -> Map:
-    """F_vd of the finest level: all of the decoder before Eq. 10 has its place.
-
-    With `blended` and `finish_decoding` it is `decode_blended` of one level; training keeps this.
-    """
-    x = _entered(vae, latent)
-    for block in vae.decoder.up_blocks:
-        x = _resnets(block, x)
-        for double in block.upsamplers or ():
-            x = double(x)
-    return x
 
 
 def blended(features: Map, background: Map, mask: Mask | None) -> Map:

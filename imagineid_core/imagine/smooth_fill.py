@@ -16,8 +16,9 @@ _SWEEPS = 24  # a level; the coarser level leaves only its own grain to smooth a
 
 @torch.no_grad()
 def smooth_fill(
-    images: Float[Tensor, "batch 3 height width"], mask: Float[Tensor, "batch 1 height width"]
-) -> Float[Tensor, "batch 3 height width"]:
+    images: Float[Tensor, "batch channels height width"],
+    mask: Float[Tensor, "batch 1 height width"],
+) -> Float[Tensor, "batch channels height width"]:
     """Inside the hole each pixel is the mean of its neighbours; outside, the picture as it is.
 
     At the border of the picture the fill ends level, as if mirrored.

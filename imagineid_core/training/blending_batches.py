@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.errors import InputError
 from imagineid_core.imagine.background import dilate
-from imagineid_core.imagine.mask_blending import background_features, finest_features
+from imagineid_core.imagine.mask_blending import background_features, decoder_features
 from imagineid_core.imagine.smooth_fill import smooth_fill
 from imagineid_core.training.batches import check_divisible
 from imagineid_core.training.condition_latents import neighbours_of, scaled_latents
@@ -124,5 +124,5 @@ class BlendingBatches:
         item = {"images": image, "mask": mask, "latents": latent}
         item |= {f"background{level}": of_level for level, of_level in enumerate(levels)}
         if self._num_levels == 1:
-            item["finest"] = finest_features(vae, latent)
+            (item["finest"],) = decoder_features(vae, latent, 1)
         return {key: value.half().cpu() for key, value in item.items()}

@@ -20,6 +20,7 @@ class CountingHost:
         self.ways = []
         self.conditioned = []
         self.masks = []
+        self.anchors = []  # what the background was anchored to
         self.heads = []
         self.made = []
         self.broken = {}  # a method's name: at which of its calls it gives NaN
@@ -49,7 +50,8 @@ class CountingHost:
             way.on_step(step + 1)
         return self._whole("denoise", latent)
 
-    def background(self, image):
+    def background(self, image, shown=None, mask=None):
+        self.anchors.append((shown, mask))
         self.calls["background"] += 1
         return image
 

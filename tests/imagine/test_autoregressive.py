@@ -96,6 +96,18 @@ def test_alg_1_written_out_by_hand_gives_the_same_frames():
     assert_same(clip, by_hand)
 
 
+@pytest.mark.parametrize("is_steered", [True, False])
+def test_the_background_is_anchored_to_the_first_frame_if_wanted(is_steered):
+    host, meshes = CountingHost(is_steered=is_steered), mesh_pictures(3)
+    first, *_ = frames(host, meshes)
+    ((shown, mask),) = host.anchors
+    assert torch.equal(shown, host.encode(first))
+    assert torch.equal(mask, host.masks[1])
+    paper = CountingHost(is_steered=is_steered)
+    frames(paper, meshes, replace(CONFIG, anchors_background=False))
+    assert paper.anchors == [(None, None)]
+
+
 @pytest.mark.parametrize("ahead", [1, 3, 10])
 def test_encoding_ahead_changes_nothing(ahead):
     meshes = mesh_pictures(5)

@@ -8,11 +8,12 @@ from imagineid_core.imagine.mask_blending import (
     ARCHITECTURE,
     MaskBlendingAdapter,
     MaskBlendingConfig,
+    anchored,
     background_features,
     blended,
     check_fits_vae,
     decode_blended,
-    finest_features,
+    decoder_features,
     finish_decoding,
     load_mask_blending,
     variant_config,
@@ -52,7 +53,7 @@ def test_without_a_plate_it_is_the_vaes_own_decoding_to_the_bit(vae):
     latent = torch.randn(2, 4, 4, 6)
     expected = vae.decode(latent).sample
     assert torch.equal(decode_blended(vae, latent), expected)
-    assert torch.equal(finish_decoding(vae, finest_features(vae, latent)), expected)
+    assert torch.equal(finish_decoding(vae, decoder_features(vae, latent, 1)[0]), expected)
 
 
 @torch.no_grad()
@@ -100,7 +101,7 @@ def test_the_finest_level_is_equation_10(vae):
     expected = vae.decode(latent).sample
     hook.remove()
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-6)
-    by_parts = blended(finest_features(vae, latent), plate.levels[0], mask)
+    by_parts = blended(decoder_features(vae, latent, 1)[0], plate.levels[0], mask)
     assert torch.equal(finish_decoding(vae, by_parts), got)
 
 
@@ -185,6 +186,44 @@ def test_only_the_convolution_learns_and_the_vae_stays(vae):
     assert list(after) == list(before)
     assert all(torch.equal(after[key], before[key]) for key in before)
     assert not any(module._forward_hooks for module in vae.modules())
+
+
+@pytest.mark.parametrize("variant", ["b", "c", "d"])
+@torch.no_grad()
+def test_an_anchored_background_is_where_it_shows_as_it_was_decoded(vae, variant):
+    adapter, shown, mask = build(variant), torch.randn(1, 4, 4, 4), person()
+    plain = adapter.background(vae, picture())
+    plate = adapter.background(vae, picture(), shown, mask)
+    for level, own in zip(plate.levels, decoder_features(vae, shown, 4), strict=False):
+        hidden = torch.nn.functional.adaptive_max_pool2d(mask, level.shape[-2:]) > 0
+        open_ = ~hidden.expand_as(level)
+        torch.testing.assert_close(level[open_], own[open_], rtol=0, atol=1e-5)
+        assert not torch.allclose(level[~open_], own[~open_], atol=1e-2)
+    again = adapter.decode(vae, shown, plate, mask)
+    unlike = adapter.decode(vae, shown, plain, mask)
+    expected = decode_blended(vae, shown)
+    away = (avg_pool2d(mask, 9, 1, 4) == 0).expand_as(expected)
+    assert float((again - expected).abs()[away].mean()) < 0.2 * float(
+        (unlike - expected).abs()[away].mean()
+    )
+    if variant == "d":  # one level: what is blended is the same on both sides
+        torch.testing.assert_close(again, expected, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_behind_the_person_the_plate_moves_as_its_surroundings_do(vae):
+    plate, mask = build("d").background(vae, picture()), person()
+    off = torch.arange(8.0)[None, :, None, None]
+    (moved,) = anchored(plate, [plate.levels[0] + off], mask).levels
+    torch.testing.assert_close(moved, plate.levels[0] + off, rtol=0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_without_a_mask_there_is_nothing_to_anchor(vae):
+    adapter, image = build("a"), picture()
+    plain = adapter.background(vae, image)
+    moved = adapter.background(vae, image, torch.randn(1, 4, 4, 4), person())
+    assert all(map(torch.equal, plain.levels, moved.levels))
 
 
 def test_what_does_not_fit_is_named(vae):

@@ -68,7 +68,7 @@ def foreground_psnr(
         if shows_nobody(mask) or not leaves_background(mask):
             continue
         latent = host.encode(portrait)
-        plate = host.background(host.inpaint(portrait, mask))
+        plate = host.background(host.inpaint(portrait, mask), latent, mask)
         person = matte[0, 0] > _PERSON
         for found, drawn in (
             (plainly, host.decode(latent, None, None)),
