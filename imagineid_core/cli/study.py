@@ -46,9 +46,9 @@ def run_make(options: argparse.Namespace) -> None:
             title=options.title,
             on_progress=lambda done, total: bars.steps("clips", done, total),
         )
-    num_clips = len(made.key.clips)
     print(
-        f"{num_clips} clips of {len(methods)} methods, {made.seconds:.0f} s a rater\n"
+        f"Clips: {len(made.key.clips)}, each by {len(methods)} methods; {made.seconds:.0f} s for "
+        "a rater to see\n"
         f"give raters  {out / PAGE}  (open index.html, or put the folder on any web server)\n"
         f"keep         {out / KEY}  (says which method is which)"
     )

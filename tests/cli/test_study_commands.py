@@ -12,7 +12,7 @@ def test_a_study_from_folders_to_its_table(tmp_path, capsys):
     out = tmp_path / "study"
     assert main(["study", "make", f"{tmp_path / 'a'}", f"{tmp_path / 'b'}", "--out", f"{out}"]) == 0
     told = capsys.readouterr().out
-    assert "1 clips of 2 methods" in told
+    assert "Clips: 1, each by 2 methods" in told
     assert str(out / "page") in told
     key = load_key(out)
     files = []

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from imagineid_core.errors import InputError
 from imagineid_core.evaluation.study.blinding import ClipFile, copy_blinded, inspect_clip
-from imagineid_core.evaluation.study.key import KEY, StudyKey, save_key
+from imagineid_core.evaluation.study.key import StudyKey, save_key
 from imagineid_core.evaluation.study.page import rating_page
 from imagineid_core.evaluation.study.sources import Methods
 
@@ -76,7 +76,6 @@ def make_study(
         if folder.exists():
             folder.rmdir()
         os.replace(made, folder)
-    assert (folder / KEY).is_file()
     if on_progress is not None:
         on_progress(len(key.behind), len(key.behind))
     return MadeStudy(key=key, seconds=seconds, notes=tuple(_notes(seen)))

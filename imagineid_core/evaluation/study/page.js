@@ -69,6 +69,11 @@
       for (const box of boxes(name)) box.checked = Number(box.value) === score;
     }
     if (film.getAttribute("src") !== `clips/${file}`) film.src = `clips/${file}`;
+    showPlaying();
+  }
+
+  function showPlaying() {
+    at("play").textContent = film.ended ? "Play again" : film.paused ? "Play" : "Pause";
   }
 
   function showEnd() {
@@ -85,8 +90,10 @@
     (index < order.length ? at("place") : at("thanks")).focus();
     scrollTo(0, 0);
     // A browser may refuse to play unasked; then the rater presses play.
-    if (index < order.length && !rater.played[order[index]]) film.play().catch(() => {});
+    if (index < order.length && !rater.played[order[index]]) play();
   }
+
+  const play = () => film.play().catch(() => {});
 
   const boxes = (name) => at("answers").elements[name];
   const unanswered = (file) =>
@@ -110,7 +117,7 @@
     const file = order[rater.index];
     const open = unanswered(file);
     if (!rater.played[file]) {
-      askFor("Please play the clip to its end first.", film);
+      askFor("Please play the clip to its end first.", at("play"));
     } else if (open.length) {
       const many = open.length === 1 ? "One question has" : `${open.length} questions have`;
       askFor(`${many} no answer yet.`, boxes(open[0].name)[0]);
@@ -195,7 +202,12 @@
     goOn();
   });
   at("back").addEventListener("click", () => goTo(rater.index - 1));
-  at("again").addEventListener("click", () => goTo(order.length - 1));
+  at("stop").addEventListener("click", () => goTo(order.length));
+  at("again").addEventListener("click", () => {
+    const open = order.findIndex((file) => !rater.unplayable[file] && unanswered(file).length);
+    goTo(open < 0 ? order.length - 1 : open);
+  });
+  at("save").addEventListener("click", save);
   at("another").addEventListener("click", startForAnother);
   at("unplayable").addEventListener("click", () => {
     const file = order[rater.index];
@@ -203,14 +215,14 @@
     delete rater.scores[file];
     goTo(rater.index + 1);
   });
-  for (const button of document.querySelectorAll(".save")) button.addEventListener("click", save);
+  at("play").addEventListener("click", () => (film.paused ? play() : film.pause()));
+  for (const event of ["play", "pause", "ended", "emptied"]) {
+    film.addEventListener(event, showPlaying);
+  }
   film.addEventListener("ended", () => {
     rater.played[order[rater.index]] = true;
     at("missing").hidden = true;
     keep();
-  });
-  film.addEventListener("volumechange", () => {
-    at("silent").hidden = !film.muted && film.volume > 0;
   });
   film.addEventListener("error", () => {
     at("broken").hidden = false;

@@ -89,15 +89,15 @@ def as_json(table: StudyTable) -> dict[str, Any]:
 def as_lines(table: StudyTable) -> list[str]:
     first, *others = table.key.methods
     head = (
-        f"{table.num_raters} raters, {len(table.key.clips)} clips of {len(table.key.methods)} "
-        f"methods: {table.num_answers} of {table.num_asked} answers."
+        f"Raters: {table.num_raters}. Clips: {len(table.key.clips)}, each by "
+        f"{len(table.key.methods)} methods. Answers: {table.num_answers} of {table.num_asked}."
     )
     lines = [head]
     if table.num_partial:
         lines.append(
-            f"Partial: {table.num_partial} raters left answers open ({table.num_empty} of them "
-            f"gave none); {table.num_unplayable} times a clip did not play. Means are over what "
-            "was answered."
+            f"Raters who left answers open: {table.num_partial}, of them {table.num_empty} gave "
+            f"none. Clips marked as not playing: {table.num_unplayable}. Means are over what was "
+            "answered."
         )
     lines += ["", *_aligned("mean (95 % interval), n", table.key.methods, table.means)]
     lines += ["", *_aligned(f"minus {first}, same rater and clip", others, table.differences)]

@@ -141,8 +141,8 @@ def test_means_and_differences_are_those_of_the_scores(tmp_path):
         assert (ours.num_scores, ours.num_raters, ours.num_clips) == (4, 2, 2)
     assert (table.num_answers, table.num_asked, table.num_partial) == (24, 24, 0)
     lines = as_lines(table)
-    assert lines[0] == "2 raters, 2 clips of 2 methods: 24 of 24 answers."
-    assert not any(line.startswith("Partial") for line in lines)
+    assert lines[0] == "Raters: 2. Clips: 2, each by 2 methods. Answers: 24 of 24."
+    assert not any("left answers open" in line for line in lines)
 
 
 def test_partial_answers_are_counted_and_said(tmp_path):
@@ -159,7 +159,7 @@ def test_partial_answers_are_counted_and_said(tmp_path):
     assert counts["ours", NAMES[0]] == 3
     assert counts["ours", NAMES[1]] == 2
     assert (
-        "Partial: 2 raters left answers open (1 of them gave none); 1 times a clip did not play. "
+        "Raters who left answers open: 2, of them 1 gave none. Clips marked as not playing: 1. "
         "Means are over what was answered."
     ) in as_lines(table)
 
