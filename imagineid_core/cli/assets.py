@@ -41,6 +41,7 @@ def add_commands(commands: Any) -> None:
     pack.add_argument("--steps", type=int, help="steps a frame it is best used with ('imagine')")
     pack.add_argument("--guidance", type=float, help="and the guidance ('imagine')")
     pack.add_argument("--guided-share", type=float, help="and its share of the steps ('imagine')")
+    pack.add_argument("--settles", type=int, help="and how often first frames settle ('imagine')")
     pack.set_defaults(run=run_pack)
     for command in (check, pack):
         command.add_argument(
@@ -100,7 +101,7 @@ def _check_listening(options: argparse.Namespace) -> None:
             f"{len(options.trained)} folders are given, but listening networks are trained "
             "together and lie in one. Give that one."
         )
-    for option in ("prompt", "steps", "guidance", "guided_share"):
+    for option in ("prompt", "steps", "guidance", "guided_share", "settles"):
         if getattr(options, option) is not None:
             raise InputError(
                 f"--{option.replace('_', '-')} is given, but listening networks have none. "
@@ -130,6 +131,7 @@ def _check_imagining(options: argparse.Namespace) -> dict[str, bytes]:
         "num_steps": options.steps,
         "guidance": options.guidance,
         "guided_share": options.guided_share,
+        "settles": options.settles,
     }
     changed = {name: value for name, value in chosen.items() if value is not None}
     return {RECOMMENDED: recommended_bytes(dataclasses.replace(told, **changed))}

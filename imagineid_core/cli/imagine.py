@@ -55,6 +55,13 @@ def add_commands(commands: Any) -> None:
         help="of the steps, from the first on, that are guided (the model's own, or 1)",
     )
     parser.add_argument(
+        "--settles",
+        type=int,
+        metavar="N",
+        help="make an imagined first frame anew so often, as a coherent frame of itself (the "
+        "model's own, or 0)",
+    )
+    parser.add_argument(
         "--model",
         help="Stable Diffusion 1.x or 2.x: a diffusers folder, or a .safetensors checkpoint with "
         "--configs (the shipped demonstration model)",
@@ -245,6 +252,7 @@ def _config(options: argparse.Namespace, recommended: "RecommendedConfig") -> "I
         num_steps=recommended.num_steps if steps is None else steps,
         first_guidance=recommended.guidance if guidance is None else guidance,
         guided_share=recommended.guided_share if share is None else share,
+        settles=recommended.settles if options.settles is None else options.settles,
         warm_start=options.warm_start,
         resync=options.resync,
     )

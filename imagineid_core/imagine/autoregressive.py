@@ -111,9 +111,14 @@ def _never() -> bool:
 def _way(
     config: ImagineConfig, index: int, on_step: OnStep | None, stop: Callable[[], bool]
 ) -> Denoising:
-    def report(step: int) -> None:
+    passes = 1 + config.settles if index == 0 else 1
+    done = 0
+
+    def report(_step: int) -> None:
+        nonlocal done
+        done += 1
         if on_step is not None:
-            on_step(index, step, config.num_steps)
+            on_step(index, -(-done // passes), config.num_steps)
         if stop():
             raise _Interrupted
 
@@ -135,7 +140,7 @@ def _first_frame(
     way: Denoising,
     image: Image | None,
 ) -> ImaginedFrame:
-    """I_1 = D(CCF(z_T, E(I_rd^1), Y)), or the given image."""
+    """I_1 = D(CCF(z_T, E(I_rd^1), Y)), settled if so wished, or the given image."""
     size = picture.colour.shape[-2:]
     if image is not None:
         _check_image(image, size)
@@ -145,6 +150,13 @@ def _first_frame(
         noise = shared_noise(host, config.seed, *size)
         latent = _denoised(host, noise, host.condition(picture, mesh, None, None), way, index=0)
         frame = _decoded(host, latent, None, None, index=0)
+        for _ in range(config.settles if host.is_steered else 0):
+            identity = _encoded(host, frame, index=0)
+            hidden = hide_mouth(frame, picture.mouth_mask, config.mouth_fill)
+            features = host.condition(picture, mesh, identity, _encoded(host, hidden, index=0))
+            settling = replace(way, guidance=config.guidance)
+            latent = _denoised(host, noise, features, settling, index=0)
+            frame = _decoded(host, latent, None, None, index=0)
     return ImaginedFrame(
         index=0,
         config=config,

@@ -24,6 +24,9 @@ class ImagineConfig:
     mouth_fill: float = -1.0  # what M paints over the mouth of I_ad; black, as in training
     meshes_ahead: int = 4  # how many I_rd are encoded together
     # Beyond the paper:
+    # An imagined first frame is made anew, as a coherent frame of itself, so many times: with none,
+    # a model whose two modes differ in looks shows a jump behind the first frame.
+    settles: int = 0
     anchors_background: bool = True  # off: the plate is Conv(F_ve) of I_bg and no more
     warm_start: float | None = None  # begin from frame i-1, noised for this share of the steps
     resync: int | None = None  # I_ad by masking latents; through pixels every so many frames
@@ -45,6 +48,8 @@ class ImagineConfig:
                 f"guided_share is {self.guided_share:g}. Use a share of the steps between 0 and 1; "
                 "without guidance at all, set it to 1."
             )
+        if self.settles < 0:
+            raise InputError(f"settles is {self.settles}. Use 0 for none, or 1 or 2.")
         if not 0 <= self.matte_dilation <= 0.5:
             raise InputError(
                 f"matte_dilation is {self.matte_dilation:g}. "

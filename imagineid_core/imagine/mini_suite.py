@@ -30,7 +30,9 @@ _LARGEST_FILE = "12MB"  # a UNet of more is written in parts, which diffusers jo
 MINI_RECOMMENDED = RecommendedConfig(
     prompt="portrait of a person",
     num_steps=20,
-    guidance=1.5,
+    guidance=2.0,
+    guided_share=0.5,
+    settles=1,
     show_size=512,
     label="demonstration model, trained on synthetic people",
 )

@@ -24,6 +24,7 @@ class RecommendedConfig:
     num_steps: int = ImagineConfig.num_steps
     guidance: float = ImagineConfig.first_guidance  # of the first frame
     guided_share: float = ImagineConfig.guided_share  # of its steps
+    settles: int = ImagineConfig.settles  # of the first frame
     show_size: int | None = None  # pixels a side of a film; None: as imagined
     label: str = ""  # what a film says under its pictures
 

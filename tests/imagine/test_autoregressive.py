@@ -207,6 +207,28 @@ def test_every_step_is_reported():
     assert told == [(0, 1, 3), (0, 2, 3), (0, 3, 3), (1, 1, 3), (1, 2, 3), (1, 3, 3)]
 
 
+def test_a_first_frame_settles_as_a_coherent_frame_of_itself():
+    host, meshes, told = CountingHost(), mesh_pictures(2), []
+    config = replace(CONFIG, settles=2)
+    first, _ = frames(host, meshes, config, on_step=lambda *step: told.append(step))
+    assert host.conditioned == [(False, False)] + 3 * [(True, True)]
+    assert [way.guidance for way in host.ways] == [config.first_guidance] + 3 * [config.guidance]
+    assert [step for index, step, _ in told if index == 0] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    by_hand, *_ = frames(CountingHost(), meshes)
+    z_t, mesh = shared_noise(host, CONFIG.seed, 32, 32), host.encode(meshes[0].colour)
+    for _ in range(2):
+        hidden = host.encode(hide_mouth(by_hand, meshes[0].mouth_mask))
+        features = host.condition(meshes[0], mesh, host.encode(by_hand), hidden)
+        by_hand = host.decode(host.denoise(z_t, features, host.ways[1]), None, None)
+    assert torch.equal(first, by_hand)
+    given = CountingHost()
+    frames(given, meshes, config, image=by_hand)
+    assert given.conditioned == [(True, True)]
+    alone = CountingHost(is_steered=False)
+    frames(alone, meshes, config)
+    assert len(alone.ways) == 2
+
+
 def test_resync_every_frame_is_the_plain_path_and_rarer_is_not():
     meshes = mesh_pictures(5)
     plain = frames(CountingHost(), meshes)
@@ -378,6 +400,7 @@ def test_step_seeds_belong_to_seed_and_step_and_to_the_frame_if_asked():
         ("resync", 0, "resync is 0"),
         ("guidance", 0.5, "guidance is 0.5"),
         ("guided_share", 0.0, "guided_share is 0"),
+        ("settles", -1, "settles is -1"),
         ("warm_start", 1.5, "warm_start is 1.5"),
         ("matte_dilation", 0.9, "matte_dilation is 0.9"),
         ("mouth_fill", 2.0, "mouth_fill is 2"),

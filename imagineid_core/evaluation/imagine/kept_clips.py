@@ -156,7 +156,7 @@ class ClipMaker:
 
 
 def clip_config(
-    seed: int, num_steps: int, guidance: float, guided_share: float = 1.0
+    seed: int, num_steps: int, guidance: float, guided_share: float = 1.0, settles: int = 0
 ) -> ImagineConfig:
     """Alg. 1; `resync=1` keeps every z_0 and changes no bit of a frame."""
     return ImagineConfig(
@@ -164,6 +164,7 @@ def clip_config(
         num_steps=num_steps,
         first_guidance=guidance,
         guided_share=guided_share,
+        settles=settles,
         resync=1,
     )
 

@@ -6,7 +6,7 @@ Knows the order of the work, and nothing of pages or figures.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import cat
@@ -75,6 +75,7 @@ class Measured:
     num_steps: int
     guidance: float
     guided_share: float
+    settles: int
     values: dict[str, float | None] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     made: dict[str, int] = field(default_factory=dict)
@@ -106,6 +107,7 @@ def measure_imagining(
         num_steps=plan.num_steps or recommended.num_steps,
         guidance=plan.guidance or recommended.guidance,
         guided_share=recommended.guided_share,
+        settles=recommended.settles,
     )
     with _timed(made, "hear voices"):
         voices = held_out_voices(
@@ -157,7 +159,11 @@ class _Work:
 
     def config(self, seed: int) -> ImagineConfig:
         made = self.made
-        return clip_config(seed, made.num_steps, made.guidance, made.guided_share)
+        return clip_config(seed, made.num_steps, made.guidance, made.guided_share, made.settles)
+
+    def diverse_config(self, seed: int) -> ImagineConfig:
+        """Of what diverse mode makes alone; a frame that settles is a coherent one."""
+        return replace(self.config(seed), settles=0)
 
     def coherent_clips(self) -> None:
         for number, voice in enumerate(one_a_style(self.voices)[: self.plan.clips]):
@@ -192,7 +198,7 @@ class _Work:
             del kinds["words"], kinds["mesh"]
         for change, voices in kinds.items():
             self.made.diverse[change] = diverse_frames(
-                self.maker, voices, change, seed=self.seed, config_of=self.config
+                self.maker, voices, change, seed=self.seed, config_of=self.diverse_config
             )
         full = self.made.diverse["full"]
         rendered = rendered_frames(self.maker, self.voices, seed=self.seed)

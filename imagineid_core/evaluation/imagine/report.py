@@ -102,6 +102,7 @@ def _report(
         "num_steps": measured.num_steps,
         "guidance": measured.guidance,
         "guided_share": measured.guided_share,
+        "settles": measured.settles,
         "plan": asdict(plan),
         "split": split,
         "seed": seed,
