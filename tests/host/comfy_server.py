@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ _START_SECONDS, _RUN_SECONDS = 240, 540
 
 
 class ComfyServer:
-    def __init__(self, comfy: Path, python: str, home: Path) -> None:
+    def __init__(
+        self, comfy: Path, python: str, home: Path, *, options: Sequence[str] = ()
+    ) -> None:
         self.home, self.log = home, home / "server.log"
         packs = home / "custom_nodes"
         packs.mkdir(parents=True)
@@ -36,7 +38,7 @@ class ComfyServer:
                     *(python, "-W", "ignore", "main.py", "--cpu", "--disable-auto-launch"),
                     *("--listen", "127.0.0.1", "--port", str(self.port)),
                     *("--base-directory", str(home), "--database-url", "sqlite:///:memory:"),
-                    "--disable-api-nodes",
+                    *("--disable-api-nodes", *options),
                 ],
                 cwd=comfy,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -58,17 +60,17 @@ class ComfyServer:
         return self._process.pid
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self._address}{path}", timeout=60) as answer:
+        with urllib.request.urlopen(f"{self.address}{path}", timeout=60) as answer:
             return json.loads(answer.read())
 
     def get_bytes(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"{self._address}{path}", timeout=60) as answer:
+        with urllib.request.urlopen(f"{self.address}{path}", timeout=60) as answer:
             return answer.read()
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The answer, also that of a refused prompt."""
         request = urllib.request.Request(
-            f"{self._address}{path}",
+            f"{self.address}{path}",
             json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
@@ -113,7 +115,7 @@ class ComfyServer:
         return told
 
     @property
-    def _address(self) -> str:
+    def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def _wait(self) -> None:

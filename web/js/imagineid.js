@@ -1,5 +1,5 @@
 /**
- * ComfyUI's side: a timeline on each node that tells one, and on Head Motion an editor of keyframes.
+ * ComfyUI's side: a timeline on each node that tells one, on Head Motion with an editor of keys.
  * Runs on nodes drawn by LiteGraph and on Vue nodes, by the same code.
  * Knows nothing about curves, keys or colours.
  */
