@@ -15,7 +15,7 @@ from imagineid_core.pipeline.imagined_film import MeshPictures
 from .comfy_host import ComfyHost, Sampling
 from .film import Clip, Progress, filmed
 from .frame_control import Conditioning
-from .recommended import shown_as
+from .recommended import recommended_of, shown_as
 from .schema import ImagineNode, gives, node_schema, takes
 from .sockets import ADAPTERS, MESH, OPTIONS
 from .unfinished import Asked
@@ -180,8 +180,26 @@ class ImagineOptions(ImagineNode):
                 takes(
                     io.Float,
                     "guided_share",
-                    "Share of the steps, from the first on, in which there is guidance at all.",
-                    **(share | {"default": 1.0, "min": 0.01}),
+                    "Share of the steps, from the first on, in which there is guidance at all. "
+                    "0: as the MODEL recommends.",
+                    **(share | {"default": 0.0}),
+                ),
+                takes(
+                    io.Int,
+                    "settles",
+                    "Make an imagined first frame anew so often, as a coherent frame of itself, so "
+                    "that it looks as the frames after it do. 0: as the paper does; -1: as the "
+                    "MODEL recommends.",
+                    default=-1,
+                    min=-1,
+                    max=10,
+                ),
+                takes(
+                    io.Boolean,
+                    "anchors_background",
+                    "The background looks as the first frame shows it, wherever that does. Off: as "
+                    "the paper's adapter alone makes it.",
+                    default=True,
                 ),
                 takes(
                     io.Float,
@@ -229,9 +247,14 @@ class ImagineOptions(ImagineNode):
         )
 
     @classmethod
-    def execute(cls, warm_start: float, resync: int, **options: Any) -> io.NodeOutput:
+    def execute(
+        cls, guided_share: float, settles: int, warm_start: float, resync: int, **options: Any
+    ) -> io.NodeOutput:
         beyond = {"warm_start": warm_start or None, "resync": resync or None}
-        return io.NodeOutput(options | beyond)
+        chosen = {"guided_share": guided_share} if guided_share > 0 else {}
+        if settles >= 0:
+            chosen["settles"] = settles
+        return io.NodeOutput(options | beyond | chosen)
 
 
 NODES = (AutoregressiveSampler, ImagineOptions)
@@ -258,7 +281,11 @@ def _sampled(
     **given: Any,
 ) -> tuple[Any, ...]:
     steps = steps if sigmas is None else len(sigmas) - 1
-    config = ImagineConfig(seed=seed, num_steps=steps, first_guidance=cfg, **(options or {}))
+    recommended = recommended_of(model)
+    told = {"guided_share": recommended.guided_share, "settles": recommended.settles}
+    config = ImagineConfig(
+        seed=seed, num_steps=steps, first_guidance=cfg, **(told | (options or {}))
+    )
     shown = shown_as(model, show_size, show_label)
     clip = Clip(mesh=mesh, keep_images=keep_images, shown=shown, **given)
     progress = Progress(model, len(mesh) * steps)
