@@ -33,7 +33,7 @@ class AudioLoader(ImagineNode):
             "listen",
             "Load a voice from any sound or video file, or trim one that is connected.",
             inputs=[
-                takes(  # without audio_upload: the front end's button for it fails on others' nodes
+                takes(  # without audio_upload: web/js/voice_upload.js brings it, with its player
                     io.Combo,
                     "audio",
                     "A sound or video file of the input folder; "
@@ -68,8 +68,8 @@ class AudioLoader(ImagineNode):
                 takes(
                     io.Audio,
                     "sound",
-                    "A sound from another node, such as Load Audio with its upload button; used "
-                    "instead of the file when connected.",
+                    "A sound from another node, such as Load Audio; used instead of the file "
+                    "when connected.",
                     optional=True,
                 ),
             ],

@@ -4,7 +4,8 @@
                              "mouth": [mm], "blink": [...], "pitch": [degrees], "yaw": [...],
                              "roll": [...], "emotion": [strength]}]}
 
-A curve that the node does not know is left out. Knows nothing about how it is drawn.
+A curve that the node does not know, or that is not as long as the sound, is left out.
+Knows nothing about how it is drawn.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ def told(line: Timeline) -> dict[str, list[Any]]:
         shape, expression = line.lips
         basis = line.basis or load_face()
         sizes = (basis.shape_basis.shape[-1], basis.expression_basis.shape[-1])
-        if sizes == (shape.shape[-1], expression.shape[-1]):
+        is_as_long = len(expression) == line.speech.num_frames
+        if is_as_long and sizes == (shape.shape[-1], expression.shape[-1]):
             shown["mouth"] = mouth_curve(shape, expression, basis)
     if line.motion is not None:
         shown.update(motion_curves(line.motion))

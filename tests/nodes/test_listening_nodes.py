@@ -238,6 +238,15 @@ def test_what_a_node_shows_is_lists_of_numbers(node, pad):
     assert max(line["wave"]) == pytest.approx(0.3, abs=0.01)
 
 
+def test_a_mouth_is_not_drawn_over_the_sound_of_another_length(node, pad):
+    words = voice()
+    parts = {name: one for name, one in heard(node, pad, words=words).items() if name != "emotion"}
+    for seconds, has_mouth in ((0.8, True), (1.2, False)):
+        feeling = voice(seconds, hertz=330.0)
+        ui = node("PADEmotion").execute(pad, feeling, **parts, style_seconds=0.0).ui
+        assert ("mouth" in ui["imagineid_timeline"][0]) is has_mouth
+
+
 @pytest.fixture(scope="module")
 def performance(node, pad):
     words = voice(0.16)
