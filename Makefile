@@ -4,8 +4,9 @@ BIN := .venv/bin
 READY := .venv/ready
 CORES ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
 export OMP_NUM_THREADS ?= 1
+COMFYUI_PYTHON ?= $(PYTHON)
 
-.PHONY: demo demo-voice demo-person test check format golden clean
+.PHONY: demo demo-voice demo-person test host-test check format golden clean
 
 demo: $(READY)  # two things at a time: each alone leaves a core idle
 	$(MAKE) --no-print-directory --jobs 2 demo-voice demo-person
@@ -22,6 +23,12 @@ demo-person: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+
+host-test: $(if $(COMFYUI_PATH),$(READY))  # ComfyUI's interpreter runs the tests if it has pytest
+	@test -n "$(COMFYUI_PATH)" || { echo "host-test needs COMFYUI_PATH, a ComfyUI folder"; exit 2; }
+	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" $$("$(COMFYUI_PYTHON)" \
+		-c 'import pytest, sys; print(sys.executable)' 2> /dev/null || echo $(BIN)/python) \
+		-m pytest tests/host
 
 check: $(READY)
 	$(BIN)/python -m ruff format --check .
