@@ -326,6 +326,7 @@ def _model(options: argparse.Namespace, place: Path) -> "StableDiffusion":
         PAPER_SCHEDULER,
         load_stable_diffusion,
     )
+    from imagineid_core.imagine.traced_unet import quickened
 
     model = load_stable_diffusion(
         place,
@@ -337,7 +338,7 @@ def _model(options: argparse.Namespace, place: Path) -> "StableDiffusion":
     scale = 1.0 if options.lora_scale is None else options.lora_scale
     for file in options.lora:
         fold_lora(file, unet=model.unet, text_encoder=model.text_encoder, scale=scale)
-    return model
+    return quickened(model)
 
 
 def _own_size(model: "StableDiffusion") -> int:

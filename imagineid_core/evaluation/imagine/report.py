@@ -31,6 +31,7 @@ from imagineid_core.evaluation.imagine.plan import ImaginePlan, whole
 from imagineid_core.face.load import load_face
 from imagineid_core.imagine.adapters import Adapters
 from imagineid_core.imagine.stable_diffusion import StableDiffusion
+from imagineid_core.imagine.traced_unet import quickened
 
 REPORT, PAGE, FIGURES, CLIPS = "report.json", "report.html", "figures", "clips"
 
@@ -62,7 +63,7 @@ def evaluate_imagine(
         )
     folder, plan = Path(folder), plan or whole()
     maker = ClipMaker(
-        model=model,
+        model=quickened(model),
         adapters=adapters,
         basis=load_face(),
         folder=folder / CLIPS,
