@@ -136,6 +136,7 @@ def run_ablations(
                 num_steps=sampler_steps,
                 first_guidance=guidance,
                 guided_share=model.recommended.guided_share,
+                anchors_background=False,
             ),
             cpu=cpu,
         )
