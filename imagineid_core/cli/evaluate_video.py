@@ -124,7 +124,7 @@ def networks_of(options: argparse.Namespace) -> "ExtractorSources":
             )
         plugins[slot] = place
     return ExtractorSources(
-        plugins=plugins,
+        plugins=tuple(plugins.items()),
         syncnet=options.syncnet,
         inception=options.inception,
         recon=options.recon,

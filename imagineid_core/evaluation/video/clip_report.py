@@ -61,6 +61,8 @@ class Comparison:
     sync_crop: str | None = None
     training_lse_c: float | None = None
     face: str = OPEN  # of performances
+    is_aligned: bool = True  # frame i of the reference is the truth of frame i
+    driven_by_first_frame: bool = False  # of the reference, which gave the expression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,7 @@ def report_clip(
     clip = _opened(files.video, asked)
     reference = None if files.reference is None else _opened(files.reference, asked)
     whole = clip.num_frames, None if reference is None else reference.num_frames
-    if reference is not None:
+    if reference is not None and asked.is_aligned:
         clip, reference = matched(clip, reference, trim=asked.trim, resize=asked.resize)
     seen, has_mesh = _observed(
         clip, extractors, files.landmarks, files.performance, asked, "video", on_progress
@@ -111,6 +113,7 @@ def report_clip(
         emotion_class=files.emotion,
         training_lse_c=asked.training_lse_c,
         sync_crop=asked.sync_crop,
+        driven_by_first_frame=asked.driven_by_first_frame,
     )
     measured = measure(compared, extractors, only=only)
     content = {

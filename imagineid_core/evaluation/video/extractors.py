@@ -44,7 +44,7 @@ SLOTS: Mapping[str, str] = {
 class ExtractorSources:
     """Where they come from: plain words, so that other processes can load their own."""
 
-    plugins: Mapping[str, str] = field(default_factory=dict)  # slot: 'MODULE:OBJECT'
+    plugins: tuple[tuple[str, str], ...] = ()  # slot, 'MODULE:OBJECT'
     syncnet: str | None = None
     inception: str | None = None
     recon: str | None = None
@@ -69,7 +69,7 @@ def load_extractors(sources: ExtractorSources) -> Extractors:
     by_slot: dict[str, Extractor] = {}
     names: dict[str, str] = {}
     missing: dict[str, str] = {}
-    for slot, place in sources.plugins.items():
+    for slot, place in sources.plugins:
         if slot not in SLOTS:
             raise InputError(
                 f"there is no extractor '{slot}' (given as {place}). Use one of: "

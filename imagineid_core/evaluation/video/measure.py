@@ -80,6 +80,7 @@ class Compared:
     has_mesh: bool = False
     emotion_class: int | None = None
     training_lse_c: float | None = None
+    driven_by_first_frame: bool = False
     sync_crop: str | None = None  # one of `SYNC_CROPS`; None: the face if it is found, else frames
 
     @property
@@ -271,6 +272,8 @@ def _cosine(name: str, slot: str, part: slice = slice(None)) -> "Family":
 def _parameters(compared: Compared, _: Extractors) -> Found:
     assert compared.truth is not None
     one, other = (each.rows["coefficients"] for each in (compared.seen, compared.truth))
+    if compared.driven_by_first_frame:
+        other = np.broadcast_to(other[:1], one.shape)
     return {
         "expression_mse": _mean(parameter_errors(one[:, _EXPRESSION], other[:, _EXPRESSION])),
         "pose_mse": _mean(parameter_errors(one[:, _POSE], other[:, _POSE])),

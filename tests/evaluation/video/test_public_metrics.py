@@ -10,9 +10,10 @@ from imagineid_core.errors import InputError
 from imagineid_core.evaluation.video.edges import canny_edges
 from imagineid_core.evaluation.video.fidelity import psnr, ssim
 from imagineid_core.evaluation.video.frechet import frechet_distance
+from imagineid_core.evaluation.video.inception import FidInception, load_inception
 from imagineid_core.evaluation.video.sharpness import cpbd, laplacian_variance
 from tests.evaluation.video.pictures import pair, scene, two_sets
-from tests.parity import GOLDEN
+from tests.parity import GOLDEN, SEED, formula_weights
 
 PUBLIC = json.loads((GOLDEN / "public_metrics.json").read_text(encoding="utf-8"))
 WITHIN = 1e-4
@@ -124,3 +125,19 @@ def test_what_has_no_edges_or_no_pixels():
 def test_what_cannot_be_measured_is_said(measure, told):
     with pytest.raises(InputError, match=told):
         measure()
+
+
+def test_fid_s_inception_is_that_of_pytorch_fid(tmp_path):
+    """Weights by formula, read as users have them: pytorch-fid's file also holds a classifier."""
+    shapes = {key: tuple(value.shape) for key, value in FidInception().state_dict().items()}
+    state = formula_weights.fill(shapes, SEED, {r".*conv\.weight": 1.41421356}, {})
+    state |= {"fc.weight": torch.zeros(2, 2), "fc.bias": torch.zeros(2)}
+    torch.save(state, tmp_path / "inception.pth")
+    image = formula_weights.image("inception:image", (2, 3, 128, 160), SEED, -1.0, 1.0)
+    with torch.inference_mode():
+        found = load_inception(tmp_path / "inception.pth")(torch.from_numpy(image)).double()
+    stored = PUBLIC["fid_inception"]
+    assert found.mean(dim=1).tolist() == pytest.approx(stored["mean"], abs=WITHIN)
+    assert found.std(dim=1, unbiased=False).tolist() == pytest.approx(stored["std"], abs=WITHIN)
+    for part, values in (("first", found[:, :6]), ("last", found[:, -6:])):
+        assert np.allclose(values.numpy(), stored[part], atol=WITHIN), part
