@@ -29,7 +29,8 @@ ANGLES = slice(224, 227)  # of D3DFR's coefficients
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """`rows`: by slot of `SLOTS`, one row a frame, NaN without a face. `origins`: where from.
+    """`rows`: by slot of `SLOTS`, one row a frame, NaN without a face. `origins`: who reads them,
+    and SyncNet.
 
     `curves`: a number a frame, or one or two fewer (warp, flicker). `colours`: mean RGB.
     """
@@ -119,7 +120,7 @@ class _Pass:
             num_frames=self._clip.num_frames,
             fps=float(self._clip.fps),
             rows=rows,
-            origins={slot: told for slot, told in self._origins.items() if slot in rows},
+            origins={k: v for k, v in self._origins.items() if k in rows or k == "syncnet"},
             curves={name: np.concatenate(parts) for name, parts in self._curves.items()},
             colours=np.concatenate(self._colours) if self._colours else None,
         )

@@ -39,6 +39,11 @@ class VideoMetric(Metric):
 _R, _SHARE, _LEVELS, _COSINE = "-1 ... 1", "share, 0 ... 1", "levels of 255", "cosine, -1 ... 1"
 _PAIR, _BOTH = ("reference",), ("landmarks", "reference", "reference_landmarks")
 _EYES = "share of the distance between the eyes"
+_REGIONS = {
+    "mouth": "round the mouth",
+    "face": "of the face",
+    "background": "behind the person",
+}
 
 VIDEO_METRICS: Mapping[str, VideoMetric] = {
     "psnr": VideoMetric(
@@ -204,29 +209,27 @@ VIDEO_METRICS: Mapping[str, VideoMetric] = {
         needs=("performance",),
     ),
     **{
-        f"flicker_{region}": VideoMetric(
-            meaning=f"second difference in time, {where}; read it beside sharpness_{region}",
-            unit=_LEVELS,
-            better="lower",
-            needs=("landmarks",),
-        )
-        for region, where in (
-            ("mouth", "round the mouth"),
-            ("face", "of the face"),
-            ("background", "behind the person"),
-        )
-    },
-    **{
-        f"sharpness_{region}": VideoMetric(
-            meaning=f"variance of the Laplacian {where}, mean over frames",
-            unit="squared levels of 255",
-            better="higher",
-            needs=("landmarks",),
-        )
-        for region, where in (
-            ("mouth", "round the mouth"),
-            ("face", "of the face"),
-            ("background", "behind the person"),
+        name: metric
+        for region, where in _REGIONS.items()
+        for name, metric in (
+            (
+                f"flicker_{region}",
+                VideoMetric(
+                    meaning=f"second difference in time, {where}; read it beside the next line",
+                    unit=_LEVELS,
+                    better="lower",
+                    needs=("landmarks",),
+                ),
+            ),
+            (
+                f"sharpness_{region}",
+                VideoMetric(
+                    meaning=f"variance of the Laplacian {where}, mean over frames",
+                    unit="squared levels of 255",
+                    better="higher",
+                    needs=("landmarks",),
+                ),
+            ),
         )
     },
 }

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from imagineid_core.errors import InputError, WeightsError
+from imagineid_core.evaluation.video.clip_report import ClipFiles, Comparison, report_clip
+from imagineid_core.evaluation.video.extractors import Extractors
 from imagineid_core.evaluation.video.lip_sync import (
     boxes_of,
     crop_faces,
@@ -17,6 +19,7 @@ from imagineid_core.evaluation.video.lip_sync import (
 )
 from imagineid_core.evaluation.video.mfcc import mfcc
 from imagineid_core.evaluation.video.syncnet import load_syncnet
+from tests.evaluation.video.films import frames, landmarks, save_landmarks, write_film
 from tests.parity import SEED, assert_parity, formula_weights, stored, weights
 
 
@@ -101,6 +104,33 @@ def test_confidence_falls_and_distance_grows_with_noise():
     confidences, distances = zip(*((one.lse_c, one.lse_d) for one in found), strict=True)
     assert list(confidences) == sorted(confidences, reverse=True)
     assert list(distances) == sorted(distances)
+
+
+def test_sync_of_a_clip_is_measured_on_its_face_or_on_whole_frames(network, tmp_path):
+    film = write_film(tmp_path / "film", frames(8))
+    points = save_landmarks(tmp_path / "points.npz", landmarks(8))
+    files = ClipFiles(video=str(film), landmarks=str(points))
+    extractors = Extractors(syncnet=network, names={"syncnet": "syncnet_v2.model"})
+    names = ("lse_c", "lse_d", "sync_offset", "nlse_c")
+    found = {}
+    for crop in ("face", "frame"):
+        asked = Comparison(sync_crop=crop, training_lse_c=7.35)
+        content = report_clip(files, extractors, asked, only=names).content
+        assert set(content["metrics"]) == set(names)
+        assert content["sync_crop"] == crop
+        assert content["video"]["read_by"]["syncnet"] == "syncnet_v2.model"
+        found[crop] = {name: one["value"] for name, one in content["metrics"].items()}
+    assert found["face"]["lse_d"] != found["frame"]["lse_d"]
+    assert found["face"]["nlse_c"] == pytest.approx(found["face"]["lse_c"] / 7.35 - 1)
+
+
+def test_sync_of_another_rate_or_without_sound_is_skipped_with_its_reason(network, tmp_path):
+    extractors = Extractors(syncnet=network)
+    fast = write_film(tmp_path / "fast.mp4", frames(10), fps=30)
+    mute = write_film(tmp_path / "mute", frames(8), with_sound=False)
+    for film, told in ((fast, "25 frames a second but fast.mp4 has 30"), (mute, "a sound track")):
+        content = report_clip(ClipFiles(video=str(film)), extractors, only=("lse_c",)).content
+        assert told in content["skipped"]["lse_c"]
 
 
 def test_normalised_confidence_is_the_relative_difference():
