@@ -6,7 +6,7 @@ CORES ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
 export OMP_NUM_THREADS ?= 1
 COMFYUI_PYTHON ?= $(PYTHON)
 
-.PHONY: demo demo-voice demo-person test host-test check format golden clean
+.PHONY: demo demo-voice demo-person test host-test browser-test check format golden clean
 
 demo: $(READY)  # two things at a time: each alone leaves a core idle
 	$(MAKE) --no-print-directory --jobs 2 demo-voice demo-person
@@ -29,6 +29,14 @@ host-test: $(if $(COMFYUI_PATH),$(READY))  # ComfyUI's interpreter runs the test
 	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" $$("$(COMFYUI_PYTHON)" \
 		-c 'import pytest, sys; print(sys.executable)' 2> /dev/null || echo $(BIN)/python) \
 		-m pytest tests/host
+
+# COMFYUI_PATH a ComfyUI folder, COMFYUI_PYTHON its interpreter, COMFYUI_FRONTEND the folder of another
+# front end (with its index.html), CHROMIUM a browser if none is on the PATH.
+browser-test: $(if $(COMFYUI_PATH),$(READY))
+	@test -n "$(COMFYUI_PATH)" || { echo "browser-test needs COMFYUI_PATH, a ComfyUI folder"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.40'
+	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" \
+		$(BIN)/python -m pytest -rs tests/browser
 
 check: $(READY)
 	$(BIN)/python -m ruff format --check .

@@ -21,6 +21,7 @@ const LANES = {
   ImagineID_HeadMotion: ["sound", "mouth", ...Object.keys(CHANNELS)],
 };
 const KEYFRAMES = "keyframes"; // the widget of Head Motion that keeps them
+const RUNS = 8; // of the history, looked through for what is not run again
 const MARGIN = 4;
 const ROOM_FOR_KEYS = 420; // pixels, the width of a new node
 const words = {};
@@ -29,6 +30,7 @@ app.registerExtension({
   name: "ImagineID.timeline",
   async init() {
     redrawWithThePage();
+    api.addEventListener("executing", ({ detail }) => detail || showUnchanged());
     const language = app.extensionManager?.setting?.get("Comfy.Locale");
     Object.assign(words, wordsIn(await api.getCustomNodesI18n(), language));
     redrawAll();
@@ -92,6 +94,21 @@ function lastRun(node) {
   const isInside = node.graph && node.graph.isRootGraph === false; // of a subgraph
   const name = isInside ? `${node.graph.id}:${node.id}` : String(node.id);
   return app.nodeOutputs?.[name]?.[TOLD]?.[0] ?? null;
+}
+
+/** Of a node that did not have to run again nothing is told; but it was when it last ran. */
+async function showUnchanged() {
+  const nodes = app.graph.nodes.filter((node) => {
+    const timeline = node.widgets?.find(isTimeline)?.timeline;
+    return timeline && !timeline.scene.run;
+  });
+  if (!nodes.length) return;
+  const history = await (await api.fetchApi(`/history?max_items=${RUNS}`)).json();
+  const latest = Object.values(history).reverse();
+  for (const node of nodes) {
+    const run = latest.find(({ outputs }) => outputs?.[node.id]?.[TOLD]);
+    if (run) node.widgets.find(isTimeline).timeline.showRun(run.outputs[node.id][TOLD][0]);
+  }
 }
 
 function rememberForUndo() {

@@ -15,8 +15,8 @@ const SPACES = [0.04, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600]; //
 const LEAST_SPACE = 44; // pixels between two numbers of the ruler
 
 /**
- * scene: run (curves of the last run), keys, selected (a key), cursor (seconds or null), active (its
- * lane is the keyboard's), isFocused, message. words: what is written.
+ * scene: run (curves of the last run), keys, selected (a key), cursor (seconds or null), active
+ * (the keyboard's lane), isFocused, message. words: what is written.
  */
 export function paint(context, plan, scene, colours, words) {
   context.font = FONT;
