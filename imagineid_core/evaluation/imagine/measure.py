@@ -39,6 +39,7 @@ from imagineid_core.evaluation.imagine.mouths import (
     read_diverse,
     read_shuffled,
     together,
+    within_clips,
 )
 from imagineid_core.evaluation.imagine.picture_probes import PictureProbes, picture_probes
 from imagineid_core.evaluation.imagine.plan import ImaginePlan
@@ -175,10 +176,9 @@ class _Work:
         self.made.made["coherent frames"] = sum(len(c.frames) - 1 for _, c in self.made.clips)
         coherent = together(self.made.mouth_clips)
         self.made.mouths["coherent"] = coherent
-        rs = [one.r for one in self.made.mouth_clips]
         self.made.values |= {
             "mouth_coherent": coherent.r,
-            "mouth_within_clips": sum(rs) / len(rs),
+            "mouth_within_clips": within_clips(self.made.mouth_clips),
         }
 
     def shuffled_clips(self) -> None:
@@ -187,9 +187,14 @@ class _Work:
             self.maker, self.probes, voices, self.config(self.seed),
             num_frames=self.plan.shuffled_frames, seed=self.seed,
         )  # fmt: skip
-        self.made.made["coherent frames of shuffled meshes"] = len(true.mesh)
-        self.made.mouths["shuffled"] = true
-        self.made.values |= {"mouth_shuffled": true.r, "mouth_shuffled_as_shown": shown.r}
+        pooled = together(true)
+        self.made.made["coherent frames of shuffled meshes"] = len(pooled.mesh)
+        self.made.mouths["shuffled"] = pooled
+        self.made.values |= {
+            "mouth_shuffled": within_clips(true),
+            "mouth_shuffled_pooled": pooled.r,
+            "mouth_shuffled_as_shown": together(shown).r,
+        }
 
     def diverse_frames(self) -> None:
         some = _first_speakers(self.voices, self.plan.part_speakers)

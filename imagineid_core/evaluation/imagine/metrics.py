@@ -30,7 +30,8 @@ IMAGINE_METRICS: Mapping[str, Metric] = {
         goal=0.4,
     ),
     "mouth_shuffled": Metric(
-        meaning="clips made with the expressions in another order, against the true order",
+        meaning="clips made with the expressions in another order, against the true order; clip "
+        "by clip, mean over clips",
         unit=_R,
         better="near 0",
         goal=0.15,
@@ -92,6 +93,12 @@ IMAGINE_METRICS: Mapping[str, Metric] = {
     # Not asked for by name; what one wants to know beside them.
     "mouth_within_clips": Metric(
         meaning="mouth_coherent clip by clip, mean over clips", unit=_R, better="higher"
+    ),
+    "mouth_shuffled_pooled": Metric(
+        meaning="all frames of mouth_shuffled as one clip: that some clips are more open than "
+        "others, which no order within a clip changes, is still in it",
+        unit=_R,
+        better="near 0",
     ),
     "mouth_shuffled_as_shown": Metric(
         meaning="clips of mouth_shuffled against the meshes that they were made with",

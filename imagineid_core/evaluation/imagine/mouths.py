@@ -57,7 +57,7 @@ def read_shuffled(
     *,
     num_frames: int,
     seed: int,
-) -> tuple[ReadMouths, ReadMouths]:
+) -> tuple[list[ReadMouths], list[ReadMouths]]:
     """Clips made with expressions in another order: against the true order, and as they were shown.
 
     Head, voice and time stay in their order, so what else might tell an opening is still there.
@@ -72,7 +72,12 @@ def read_shuffled(
         read = read_clip(probes, clip)
         shown.append(read)
         true.append(ReadMouths(name=read.name, mesh=gaps[1:], picture=read.picture))
-    return together(true), together(shown)
+    return true, shown
+
+
+def within_clips(parts: Sequence[ReadMouths]) -> float:
+    """Mean over clips of their correlation: how open a clip is on the whole does not count."""
+    return sum(one.r for one in parts) / len(parts)
 
 
 def together(parts: Sequence[ReadMouths]) -> ReadMouths:
