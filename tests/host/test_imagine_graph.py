@@ -1,11 +1,14 @@
 """The imagining nodes in a running ComfyUI: a voice to a film, stopped, repeated, refused."""
 
+import io
 import time
 
 import av
+import numpy as np
 import pytest
 from host.comfy_server import ComfyServer, messages_of
 from host.graphs import Prompt, changed, listening, node, ours
+from PIL import Image
 
 SECONDS = 0.12  # three frames
 
@@ -19,6 +22,8 @@ def imagining(**sampler) -> Prompt:
         "sampler_name": "ddim",
         "scheduler": "simple",
         "keep_images": True,
+        "show_size": 0,
+        "show_label": True,
         **sampler,
     }
     return {
@@ -77,6 +82,11 @@ def pictures(server: ComfyServer, outputs) -> list[bytes]:
     ]
 
 
+def pixels(server, outputs):
+    """Without the prompt, which ComfyUI writes into its pictures."""
+    return np.stack([Image.open(io.BytesIO(one)) for one in pictures(server, outputs)])
+
+
 @pytest.fixture(scope="module")
 def first_run(server: ComfyServer):
     return pictures(server, server.outputs(imagining()))
@@ -87,7 +97,7 @@ def test_a_voice_becomes_a_film_with_sound(server, first_run):
     (film,) = (server.home / "output").glob("imagined*.mp4")
     with av.open(str(film)) as made:
         picture, sound = made.streams.video[0], made.streams.audio[0]
-        assert (picture.width, picture.height, picture.frames) == (128, 128, 3)
+        assert (picture.width, picture.height, picture.frames) == (512, 546, 3)
         assert picture.average_rate == 25
         assert float(sound.duration * sound.time_base) == pytest.approx(SECONDS, abs=0.05)
 
@@ -120,6 +130,37 @@ def test_stop_is_heard_at_once(server):
     assert told["node_id"] == "sampler"
 
 
+def test_a_stopped_clip_goes_on_when_it_is_run_again(server):
+    films = server.home / "temp"
+    prompt, before = imagining(seed=4, steps=8), set(films.glob(".imagineid_*"))
+    number = server.submit(prompt)
+    end = time.monotonic() + 120
+    while set(films.glob(".imagineid_*")) == before:  # the film begins with its first frame
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    server.post("/interrupt", {})
+    while number not in (history := server.get(f"/history/{number}")):
+        time.sleep(0.1)
+    assert messages_of(history[number], "execution_interrupted")
+    gone_on = pixels(server, server.outputs(prompt))
+    assert "goes on behind its frame" in server.log.read_text()
+    anew = server.outputs(changed(prompt, "sampler", show_size=256))
+    assert np.array_equal(gone_on, pixels(server, anew))
+
+
+def test_memory_stays_after_more_films(server):
+    psutil = pytest.importorskip("psutil")
+    process = psutil.Process(server.process_id)
+
+    def used_after(seeds):
+        for seed in seeds:
+            server.outputs(imagining(seed=seed, steps=1, keep_images=False))
+        return process.memory_info().rss
+
+    few = used_after(range(100, 104))
+    assert used_after(range(104, 112)) - few < 30e6
+
+
 def test_wrong_wires_are_refused_in_our_words(server):
     told = server.refusal(changed(imagining(), "sampler", vae=["mini", 0]))
     assert "'vae' of Autoregressive Sampler takes VAE but is wired to MODEL. Connect" in told
@@ -134,9 +175,38 @@ def test_missing_weights_are_named_with_their_folder(server):
     assert "gone.safetensors" in told
 
 
-def test_errors_at_a_node_are_in_our_words(server):
-    prompt = changed(imagining(), "sampler", image=["white", 0])
-    prompt["white"] = node("EmptyImage", width=64, height=64, batch_size=1, color=0xFFFFFF)
-    told = server.failure(prompt)
-    assert told["node_id"] == "sampler"
-    assert "image is 1 of 64 x 64 but the meshes are 128 x 128" in told["exception_message"]
+@pytest.mark.parametrize(
+    ("taken", "size", "count", "told"),
+    [
+        ("image", 64, 1, "image is 1 of 64 x 64 but the meshes are 128 x 128. Give one picture"),
+        ("image", 128, 2, "image is 2 of 128 x 128 but the meshes are 128 x 128. Give one"),
+        ("background", 64, 1, "background is 1 of 64 x 64 but the frames will be 128 x 128"),
+    ],
+)
+def test_pictures_that_do_not_fit_are_told_in_our_words(server, taken, size, count, told):
+    prompt = changed(imagining(), "sampler", **{taken: ["white", 0]})
+    prompt["white"] = node("EmptyImage", width=size, height=size, batch_size=count, color=0xFFFFFF)
+    failure = server.failure(prompt)
+    assert failure["node_id"] == "sampler"
+    assert told in failure["exception_message"]
+
+
+def test_a_mask_of_another_size_is_told_in_our_words(server):
+    told = server.failure(
+        {
+            "mini": ours("MiniSuiteLoader"),
+            "latents": node("EmptyLatentImage", width=128, height=128, batch_size=2),
+            "white": node("EmptyImage", width=128, height=128, batch_size=1, color=0xFFFFFF),
+            "mask": node("SolidMask", value=1.0, width=64, height=128),
+            "blend": ours(
+                "MaskBlendVAEDecode",
+                samples=["latents", 0],
+                vae=["mini", 2],
+                background=["white", 0],
+                mask=["mask", 0],
+            ),
+            "save": node("PreviewImage", images=["blend", 0]),
+        }
+    )
+    assert told["node_id"] == "blend"
+    assert "mask is 64 x 128 but the picture will be 128 x 128" in told["exception_message"]
