@@ -12,6 +12,13 @@ _START, _RUN = 120 * _MS, 540 * _MS
 _READY = "() => Boolean(window.app?.graph && window.app.vueAppReady)"
 _NODE = "window.app.graph._nodes.find((node) => node.type === `ImagineID_${kind}`)"
 _TIMELINE = f"{_NODE}.widgets.find((widget) => widget.timeline).timeline"
+_RESTS = f"""async (kind) => {{
+    const element = {_NODE}.widgets.find((widget) => widget.element)?.element;
+    const place = () => JSON.stringify(element?.getBoundingClientRect());
+    const before = place();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return place() === before;
+}}"""
 
 
 class ComfyPage:
@@ -75,6 +82,7 @@ class ComfyPage:
             [kind, scale],
         )
         self.pause(0.8)
+        self.page.wait_for_function(_RESTS, arg=kind)
 
     def run(self) -> None:
         """Press Run and wait for the end."""

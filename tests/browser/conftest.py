@@ -20,13 +20,18 @@ _SIZE = {"width": 1400, "height": 900}
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+def comfy_path() -> Path:
     place = os.environ.get("COMFYUI_PATH")
     if not place:
         pytest.skip("COMFYUI_PATH names no ComfyUI checkout")
+    return Path(place)
+
+
+@pytest.fixture(scope="session")
+def server(comfy_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     frontend = os.environ.get("COMFYUI_FRONTEND")
     running = ComfyServer(
-        Path(place),
+        comfy_path,
         os.environ.get("COMFYUI_PYTHON", sys.executable),
         tmp_path_factory.mktemp("comfy") / "Cömfy UI",
         options=("--front-end-root", frontend) if frontend else (),

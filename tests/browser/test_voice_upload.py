@@ -37,13 +37,13 @@ def choose(comfy, voice):
 
 def test_a_file_of_the_browser_becomes_the_voice(comfy, voice):
     workflow = read("listen_imagine")
-    (kept,) = [one for one in workflow["nodes"] if one["type"] == f"ImagineID_{KIND}"]
-    comfy.load({**workflow, "nodes": [kept], "links": [], "groups": []})
+    (loader,) = [one for one in workflow["nodes"] if one["type"] == f"ImagineID_{KIND}"]
+    comfy.load(workflow)
     comfy.show(KIND)
     choose(comfy, voice)
     comfy.pause(2.5)
     assert comfy.value(KIND, "audio") == voice.name
-    (sent,) = comfy.prompt().values()
+    sent = comfy.prompt()[str(loader["id"])]
     assert sent["inputs"]["audio"] == voice.name
     assert sent["inputs"]["seconds"] == 3
     heard = comfy.page.evaluate(

@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "workflows").glob("*.json"))
 PICTURES = ROOT / "out" / "browser"
 NOTES = ("Note", "MarkdownNote")
-FEW = {"seconds": 0.12, "steps": 4}  # three frames
+SHORT = {"start_seconds": 1.0, "seconds": 0.12}  # three frames of speech
+STEPS = 4
 
 
 def read(name):
@@ -40,8 +41,9 @@ def test_a_workflow_opens_whole_and_is_saved_as_it_was(comfy, name):
 
 def test_listen_imagine_runs_and_shows_the_voice_on_its_nodes(comfy):
     comfy.load(read("listen_imagine"))
-    comfy.set_value("AudioLoader", "seconds", FEW["seconds"])
-    comfy.set_value("AutoregressiveSampler", "steps", FEW["steps"])
+    for name, value in SHORT.items():
+        comfy.set_value("AudioLoader", name, value)
+    comfy.set_value("AutoregressiveSampler", "steps", STEPS)
     comfy.run()
     PICTURES.mkdir(parents=True, exist_ok=True)
     version = ".".join(map(str, comfy.frontend))

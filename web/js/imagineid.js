@@ -23,7 +23,8 @@ const LANES = {
 const KEYFRAMES = "keyframes"; // the widget of Head Motion that keeps them
 const RUNS = 8; // of the history, looked through for what is not run again
 const MARGIN = 4;
-const ROOM_FOR_KEYS = 420; // pixels, the width of a new node
+const ROOM = 280; // pixels, the width of a new node
+const ROOM_FOR_KEYS = 420;
 const words = {};
 
 app.registerExtension({
@@ -63,7 +64,8 @@ function addTimeline(node, names) {
   });
   widget.serialize = false; // nor in the workflow
   widget.timeline = timeline;
-  if (editor) node.setSize([Math.max(ROOM_FOR_KEYS, node.size[0]), node.computeSize()[1]]);
+  const width = Math.max(editor ? ROOM_FOR_KEYS : ROOM, node.size[0]);
+  node.setSize([width, node.computeSize()[1]]);
 }
 
 /** The text of the keys stays in its own widget, which the timeline stands for. */
