@@ -49,6 +49,7 @@ class _Task:
     protocol: str
     comparison: Comparison
     sources: ExtractorSources
+    networks: str  # digest of their weights
 
 
 def measure_set(
@@ -67,14 +68,24 @@ def measure_set(
     if workers < 1:
         raise InputError(f"workers is {workers}. Use at least one.")
     networks = sources or ExtractorSources()
-    load_extractors(networks)  # a mistake in them is told before the work
+    extractors = load_extractors(networks)  # a mistake in them is told before the work
+    digest = _digest_of_networks(networks)
     asked = PROTOCOLS[protocol].applied_to(comparison or Comparison())
     tasks = [
-        _Task(clip=one, folder=folder, protocol=protocol, comparison=asked, sources=networks)
+        _Task(
+            clip=one,
+            folder=folder,
+            protocol=protocol,
+            comparison=asked,
+            sources=networks,
+            networks=digest,
+        )
         for one in clips.clips
     ]
     failed: dict[str, str] = {}
-    for done, (name, error) in enumerate(_worked(tasks, min(workers, len(tasks))), start=1):
+    for done, (name, error) in enumerate(
+        _worked(tasks, extractors, min(workers, len(tasks))), start=1
+    ):
         if error is not None:
             failed[name] = error
         if on_progress is not None:
@@ -92,21 +103,32 @@ def measure_set(
     return content
 
 
-def _worked(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[str, str | None]]:
+def _worked(
+    tasks: Sequence[_Task], extractors: Extractors, workers: int
+) -> Iterator[tuple[str, str | None]]:
     if workers <= 1:
-        yield from map(_measure_clip, tasks)
+        yield from (_measure_clip(task, extractors) for task in tasks)
         return
     # Spawned, not forked: torch's threads do not survive a fork.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=torch.set_num_threads,
                                initargs=(1,))  # fmt: skip
     try:
-        for future in as_completed([pool.submit(_measure_clip, task) for task in tasks]):
+        for future in as_completed([pool.submit(_measure_in_worker, task) for task in tasks]):
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _measure_clip(task: _Task) -> tuple[str, str | None]:
+def _measure_in_worker(task: _Task) -> tuple[str, str | None]:
+    return _measure_clip(task, _loaded_once(task.sources))
+
+
+@lru_cache(maxsize=1)  # a worker has one set's networks and ends with it
+def _loaded_once(sources: ExtractorSources) -> Extractors:
+    return load_extractors(sources)
+
+
+def _measure_clip(task: _Task, extractors: Extractors) -> tuple[str, str | None]:
     """The clip's name, and why it could not be measured."""
     name, path = task.clip.name, _place(task.folder, task.clip.name)
     try:
@@ -115,7 +137,7 @@ def _measure_clip(task: _Task) -> tuple[str, str | None]:
             return name, None
         report = report_clip(
             task.clip.files,
-            _extractors(task.sources),
+            extractors,
             task.comparison,
             only=PROTOCOLS[task.protocol].all_metrics,
         )
@@ -131,11 +153,6 @@ def _measure_clip(task: _Task) -> tuple[str, str | None]:
     return name, None
 
 
-@lru_cache(maxsize=1)
-def _extractors(sources: ExtractorSources) -> Extractors:
-    return load_extractors(sources)
-
-
 def _key(task: _Task) -> str:
     """Of all that decides a clip's numbers: files, options, networks, this code's version."""
     digest = hashlib.sha256()
@@ -145,16 +162,16 @@ def _key(task: _Task) -> str:
         if not path.exists():
             raise InputError(f"{path} is not there. Check the path in the list of clips.")
         digest.update(digest_of(path).encode())
-    digest.update(repr(task.sources.plugins).encode())
-    for file in (task.sources.syncnet, task.sources.inception, task.sources.recon):
-        there = file is not None and Path(file).is_file()
-        digest.update(_digest_of_weights(file).encode() if there and file else b"none")
+    digest.update(task.networks.encode())
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=8)
-def _digest_of_weights(file: str) -> str:
-    return digest_of(Path(file))
+def _digest_of_networks(sources: ExtractorSources) -> str:
+    """Of weights that are there; a plug-in's name stands for what it does."""
+    files = (sources.syncnet, sources.inception, sources.recon)
+    weights = [None if one is None or not Path(one).is_file() else Path(one) for one in files]
+    found = [None if one is None else digest_of(one) for one in weights]
+    return hashlib.sha256(repr((sources.plugins, found)).encode()).hexdigest()
 
 
 def _place(folder: Path, name: str) -> Path:

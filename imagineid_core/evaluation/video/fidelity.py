@@ -41,7 +41,7 @@ def ssim(frames: Frames, truth: Frames) -> Float[Tensor, " batch"]:
             f"frames are {frames.shape[-1]} x {frames.shape[-2]} but SSIM looks through a window "
             f"of {WINDOW} x {WINDOW}. Use larger frames."
         )
-    one, other = frames.double(), truth.double()
+    one, other = frames.float(), truth.float()
     mean_one, mean_other = _windowed(one), _windowed(other)
     # 1. Variances and covariance in each window.
     var_one = _windowed(one * one) - mean_one.square()
@@ -51,7 +51,7 @@ def ssim(frames: Frames, truth: Frames) -> Float[Tensor, " batch"]:
     c1, c2 = _STABLE
     luminance = (2 * mean_one * mean_other + c1) / (mean_one.square() + mean_other.square() + c1)
     structure = (2 * covariance + c2) / (var_one + var_other + c2)
-    return (luminance * structure).flatten(1).mean(dim=1).float()
+    return (luminance * structure).flatten(1).mean(dim=1)
 
 
 def _windowed(images: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def test_ssim_inside_the_border_is_that_of_torchmetrics_where_it_is_installed():
 def test_equal_frames_are_perfect():
     truth, _ = pair()
     assert psnr(truth, truth).tolist() == [100.0] * 3
-    assert ssim(truth, truth).tolist() == pytest.approx([1.0] * 3, abs=1e-6)
+    assert ssim(truth, truth).tolist() == pytest.approx([1.0] * 3, abs=1e-5)
     first, _ = two_sets()
     assert frechet_distance(first, first) == pytest.approx(0.0, abs=1e-8)
     assert frechet_distance(first, first[::-1]) == pytest.approx(0.0, abs=1e-8)  # a set, no order
