@@ -155,7 +155,7 @@ class ComfyPage:
             """() => [
                 ...window.app.canvas.ds.offset,
                 window.app.canvas.ds.scale,
-                ...window.app.graph._nodes.map((node) => [...node.pos]),
+                Object.fromEntries(window.app.graph._nodes.map(({ id, pos }) => [id, [...pos]])),
             ]"""
         )
 

@@ -2,6 +2,7 @@
 
 import pytest
 import sounds
+from browser.comfy_page import ComfyPage
 from browser.test_workflows import read
 
 KIND = "AudioLoader"
@@ -10,6 +11,14 @@ KIND = "AudioLoader"
 @pytest.fixture
 def voice(tmp_path):
     return sounds.write_sound(tmp_path / "a voice é.wav", sounds.tone(1.0, 16_000), 16_000)
+
+
+@pytest.fixture
+def fresh(comfy, browser, server):
+    """A page of its own: with front end 1.58 on a canvas the chooser stays shut after a Delete."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    yield ComfyPage(page, server.address, comfy.mode)
+    page.close()
 
 
 def choose(comfy, voice):
@@ -35,7 +44,8 @@ def choose(comfy, voice):
     asked.value.set_files(str(voice))
 
 
-def test_a_file_of_the_browser_becomes_the_voice(comfy, voice):
+def test_a_file_of_the_browser_becomes_the_voice(fresh, voice):
+    comfy = fresh
     workflow = read("listen_imagine")
     (loader,) = [one for one in workflow["nodes"] if one["type"] == f"ImagineID_{KIND}"]
     comfy.load(workflow)

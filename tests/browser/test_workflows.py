@@ -32,11 +32,10 @@ def test_a_workflow_opens_whole_and_is_saved_as_it_was(comfy, name):
     assert comfy.missing() == []
     saved = comfy.saved()
     assert links(saved) == links(workflow)
-    kept = values(saved)
-    for number, given in values(workflow).items():
-        assert kept[number][: len(given)] == given, "in the file, then what the page may add"
     comfy.load(saved)
-    assert values(comfy.saved()) == kept
+    for kept in (values(saved), values(comfy.saved())):
+        for number, given in values(workflow).items():
+            assert kept[number][: len(given)] == given, "behind these the page may add its own"
 
 
 def test_listen_imagine_runs_and_shows_the_voice_on_its_nodes(comfy):
