@@ -9,13 +9,14 @@ from imagineid_core.errors import InputError, WeightsError
 from imagineid_core.video.reader import count_frames
 
 STEPS = 2
+PAPER = {"settles": 0, "guided_share": 1.0}  # not what the Mini Suite recommends
 
 
 @pytest.fixture
 def run(pack, suite, adapters, mesh):
     """(video, images, first frame, latent) of a short clip."""
 
-    def sampled(frames=3, **changes):
+    def sampled(frames=3, bare=False, **changes):
         given = {
             "model": suite.model,
             "vae": suite.vae,
@@ -32,6 +33,9 @@ def run(pack, suite, adapters, mesh):
             "show_label": True,
             "adapters": adapters,
         }
+        given["options"] = None if bare else PAPER
+        if "options" in changes:
+            changes["options"] = PAPER | changes["options"]
         return pack("sampler").AutoregressiveSampler.execute(**(given | changes)).args
 
     return sampled
@@ -310,6 +314,14 @@ def test_guidance_stops_after_its_share(suite, run):
     model.set_model_unet_function_wrapper(count)
     run(frames=2, steps=4, model=model, options={"guided_share": 0.5, "guidance": 2.0})
     assert rows == [2, 2, 1, 1] * 2
+
+
+def test_what_the_model_recommends_holds_unless_asked_otherwise(pack, suite, run):
+    recommended = pack("recommended").recommended_of(suite.model)
+    asked = {"settles": recommended.settles, "guided_share": recommended.guided_share}
+    said = run(frames=1, options=asked)[1]
+    assert torch.equal(run(frames=1, bare=True)[1], said)
+    assert not torch.equal(run(frames=1)[1], said)
 
 
 def test_what_goes_beyond_the_paper_runs(run):
