@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imagineid_core.cli.progress import StageBars, stage_bars
 from imagineid_core.cli.seed import seed_number
 from imagineid_core.cli.sound import add_sound_options
+from imagineid_core.cli.stopping import heard_between_steps
 from imagineid_core.cli.unfinished import keep_unfinished, load_unfinished, unfinished_file
 from imagineid_core.errors import InputError
 
@@ -140,21 +141,25 @@ def run_imagine(options: argparse.Namespace) -> None:
             host = _host(options, model, adapters, performance)
             watch, loaded = Watch(calls, config), time.perf_counter()
             try:
-                film = film_imagined(
-                    meshes,
-                    speech,
-                    host,
-                    config,
-                    out,
-                    image=_image(options) if before is None else None,
-                    resume=before,
-                    show=shown,
-                    overwrite=options.overwrite,
-                    on_step=lambda frame, step, steps: bars.steps(
-                        "imagine", frame * steps + step, len(meshes) * steps
-                    ),
-                    on_frame=watch.on_frame,
-                )
+                with heard_between_steps() as is_stopped:
+                    film = film_imagined(
+                        meshes,
+                        speech,
+                        host,
+                        config,
+                        out,
+                        image=_image(options) if before is None else None,
+                        resume=before,
+                        show=shown,
+                        overwrite=options.overwrite,
+                        on_step=lambda frame, step, steps: bars.steps(
+                            "imagine", frame * steps + step, len(meshes) * steps
+                        ),
+                        interrupted=is_stopped,
+                        on_frame=watch.on_frame,
+                    )
+                if not film.is_whole:
+                    raise KeyboardInterrupt
             except BaseException:
                 if watch.last is not None and watch.last.index + 1 < len(meshes):
                     _tell_how_to_go_on(options, out, watch.last)

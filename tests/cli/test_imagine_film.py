@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 
 import av
 import pytest
@@ -18,6 +19,7 @@ from imagineid_core.imagine.recommended import RecommendedConfig, recommended_by
 from imagineid_core.listen.pad import save_pad
 from imagineid_core.video.picture import load_picture, save_picture
 from imagineid_core.video.reader import count_frames, read_frames
+from imagineid_core.video.writer import VideoWriter
 from tests.imagine.tiny_diffusion import save_tiny_suite
 from tests.sounds import tone, write_sound
 from tests.test_assets_imagine import ABOUT, ADAPTERS, retold
@@ -138,6 +140,23 @@ def test_an_interrupted_film_keeps_its_frames_and_goes_on(place, tmp_path, monke
     assert torch.equal(pictures(out), pictures(tmp_path / "whole"))
     assert json.loads(report.read_text())["num_frames"] == FRAMES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film", "report.json", "whole"]
+
+
+def test_ctrl_c_while_a_frame_is_encoded_loses_no_count(place, tmp_path, monkeypatch, capsys):
+    out, put = tmp_path / "film.mp4", VideoWriter._put
+
+    def pressed_behind(self, pixels):
+        put(self, pixels)
+        if self.num_frames == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(VideoWriter, "_put", pressed_behind)
+    assert imagine(place, out, file="other.wav") == 130
+    monkeypatch.undo()
+    assert count_frames(out) == 2
+    assert "holds 2 frames; the same command with --go-on" in capsys.readouterr().err
+    assert imagine(place, out, "--go-on", file="other.wav") == 0
+    assert count_frames(out) == 5
 
 
 def test_a_video_goes_on_too_and_in_several_pieces(place, tmp_path, monkeypatch, capsys):
