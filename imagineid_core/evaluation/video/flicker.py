@@ -1,4 +1,4 @@
-"""Flicker: what goes back and forth from frame to frame, in the mouth, the face and behind.
+"""Flicker: what goes back and forth from frame to frame, in the mouth, the face and outside it.
 
 A second difference in time is blind to even motion and sees what shakes; blurred or still films
 have none, so sharpness of the same region stands beside it. Knows nothing about meshes.
@@ -41,9 +41,10 @@ def flicker(
 def regions_from_landmarks(
     landmarks: Float[np.ndarray, "frames landmarks=68 2"], height: int, width: int
 ) -> dict[str, Region]:
-    """Hulls of the mouth (a quarter larger) and of the face with a forehead; the rest is behind.
+    """Hulls of the mouth (a quarter larger) and of the face with a forehead, and the rest.
 
-    A frame without a face is in no region: where it is behind is unknown.
+    The background is what lies outside a face hull a quarter larger: hair and shoulders are in it,
+    for landmarks do not tell them. A frame without a face is in no region.
     """
     empty = np.zeros((height, width), bool)
     regions: dict[str, list[np.ndarray]] = {name: [] for name in REGIONS}

@@ -42,7 +42,7 @@ _EYES = "share of the distance between the eyes"
 _REGIONS = {
     "mouth": "round the mouth",
     "face": "of the face",
-    "background": "behind the person",
+    "background": "outside the face, hair and shoulders included",
 }
 
 VIDEO_METRICS: Mapping[str, VideoMetric] = {
