@@ -6,7 +6,7 @@ CORES ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
 export OMP_NUM_THREADS ?= 1
 COMFYUI_PYTHON ?= $(PYTHON)
 
-.PHONY: demo demo-voice demo-person test host-test browser-test check format golden clean
+.PHONY: demo demo-voice demo-person test host-test browser-test quality check format golden clean
 
 demo: $(READY)  # two things at a time: each alone leaves a core idle
 	$(MAKE) --no-print-directory --jobs 2 demo-voice demo-person
@@ -37,6 +37,9 @@ browser-test: $(if $(COMFYUI_PATH),$(READY))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.40'
 	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" \
 		$(BIN)/python -m pytest -rs tests/browser
+
+quality: $(READY)  # the shipped suite against assets/quality.json, some minutes
+	$(BIN)/python -m imagineid_core.cli evaluate quality --out out/quality.json --overwrite
 
 check: $(READY)
 	$(BIN)/python -m ruff format --check .

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli.evaluate_ablation import add_ablation
 from imagineid_core.cli.evaluate_imagine import add_imagine
+from imagineid_core.cli.evaluate_quality import add_quality
 from imagineid_core.cli.evaluate_set import add_set, add_tables
 from imagineid_core.cli.evaluate_video import add_video
 from imagineid_core.cli.outputs import refuse_overwriting
@@ -48,6 +49,7 @@ def add_commands(commands: Any) -> None:
     add_video(what)
     add_set(what)
     add_tables(what)
+    add_quality(what)
 
 
 def run_listen(options: argparse.Namespace) -> None:
