@@ -76,6 +76,7 @@ def test_the_shipped_suite_is_as_good_as_recorded(suite, held_out, record):
         (with_model, "vae", 0.1, "autoencoder", "vae_psnr"),
         (with_model, "unet", 0.1, "diffusion", "velocity_error"),
         (with_adapter, "spatial", 0.3, "spatial", "steered_error"),
+        (with_adapter, "textual", 20.0, "words", "words_error"),  # words of voices weigh little
         (with_adapter, "blending", 1.0, "blending", "unanchored_gain"),
         (with_adapter, "matting", 0.3, "matting", "matte_error"),
         (with_pad, "content", 0.3, "sample", "voice_correlation"),
