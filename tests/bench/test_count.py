@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,11 @@ FRAME = {"vae_encode": 1, "mesh_encode": 1, "sca": 1, "unet": 2, "vae_decode": 1
 def test_a_coherent_frame_costs_what_algorithm_1_allows():
     once, frame = count_calls(CONFIG)
     assert frame == FRAME
-    assert once == {"vae_encode": 2, "sca": 0, "unet": 0, "vae_decode": 0, "text": 2}
+    # The decoding is that of the frame the background is anchored to.
+    assert once == {"vae_encode": 2, "sca": 0, "unet": 0, "vae_decode": 1, "text": 2}
+    once, frame = count_calls(replace(CONFIG, anchors_background=False))
+    assert frame == FRAME
+    assert once["vae_decode"] == 0
 
 
 def test_what_the_host_does_twice_is_counted_twice(monkeypatch):

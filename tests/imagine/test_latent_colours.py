@@ -23,5 +23,5 @@ def test_the_shipped_vaes_colours_are_a_linear_map_of_its_latents():
 def test_they_are_the_same_every_time_and_leave_the_random_state():
     vae, before = load_vae(check_suite(IMAGINE)), torch.random.get_rng_state()
     one, two = latent_colours(vae), latent_colours(vae)
-    assert torch.equal(one[0], two[0])
+    torch.testing.assert_close(one[0], two[0], rtol=0, atol=1e-5)  # LAPACK rounds by where it lies
     assert torch.equal(torch.random.get_rng_state(), before)
