@@ -235,13 +235,14 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path):
         launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
         launch += ["--main_process_port", "0"]  # any free one
         launch += [str(script), str(tmp_path / str(count))]
-        subprocess.run(
+        run = subprocess.run(
             launch,
-            check=True,
             capture_output=True,
+            text=True,
             timeout=300,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         )
+        assert run.returncode == 0, run.stderr
         results[count] = json.loads((tmp_path / str(count) / "result.json").read_text())
     assert results[2]["num_processes"] == 2
     assert results[1]["made"] == results[2]["made"] == [0, 1, 4, 9, 16]
