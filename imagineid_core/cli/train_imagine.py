@@ -30,6 +30,11 @@ def add_imagine(what: Any) -> None:
         metavar="DIR",
         help="take the autoencoder of this model, or the 'shipped' one, instead of training it",
     )
+    imagine.add_argument(
+        "--unet",
+        metavar="DIR",
+        help="take all of this model, or the 'shipped' one; only its UNet learns on",
+    )
     imagine.add_argument("--out", metavar="DIR", help="model and logs (out/imagine/PRESET)")
     imagine.add_argument("--seed", type=int, default=0)
     imagine.add_argument("--cpu", action="store_true", help="leave the GPU alone")
@@ -47,7 +52,8 @@ def run_imagine(options: argparse.Namespace) -> None:
             people_corpus(options, out, preset, bars),
             out,
             preset,
-            vae=_vae(options),
+            vae=_model(options.vae),
+            unet=_model(options.unet),
             seed=options.seed,
             command=_command(options),
             cpu=options.cpu,
@@ -80,15 +86,16 @@ def people_corpus(
     return open_people_corpus(out / "corpus")
 
 
-def _vae(options: argparse.Namespace) -> str | Path | None:
+def _model(named: str | None) -> str | Path | None:
     from imagineid_core.assets import IMAGINE, check_suite
 
-    return check_suite(IMAGINE) if options.vae == _SHIPPED else options.vae
+    return check_suite(IMAGINE) if named == _SHIPPED else named
 
 
 def _command(options: argparse.Namespace) -> str:
     """What reproduces these weights, without the paths of this machine."""
     words = ["imagineid", "train", "imagine", "--preset", options.preset, "--seed", options.seed]
-    if options.vae:
-        words += ["--vae", _SHIPPED if options.vae == _SHIPPED else Path(options.vae).name]
+    for option in ("vae", "unet"):
+        if named := getattr(options, option):
+            words += [f"--{option}", _SHIPPED if named == _SHIPPED else Path(named).name]
     return " ".join(map(str, words))

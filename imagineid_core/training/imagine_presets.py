@@ -94,6 +94,7 @@ def mini() -> ImaginePreset:
         ),
         diffusion_loop=diffusion,
         fine_diffusion_loop=dataclasses.replace(diffusion, num_steps=1_200, learning_rate=1.2e-3),
+        finer_diffusion_loop=dataclasses.replace(diffusion, num_steps=1_800, learning_rate=1e-3),
     )
 
 

@@ -95,7 +95,7 @@ class MatteBatches:
         plate = stored["clean_plate"][0].float() / 255
         is_empty = random.random() < self.config.empty
         if random.random() < self.config.elsewhere:
-            behind = self._background(random)
+            behind = other_background(self._corpus, self._names, random)
             image, plate = image + (1 - matte) * (behind - plate), behind
         if is_empty:
             image, matte = plate, torch.zeros_like(matte)
@@ -105,11 +105,15 @@ class MatteBatches:
             image = disturbed(image, random)
         return image.clamp(0, 1), matte
 
-    def _background(self, random: np.random.Generator) -> Float[Tensor, "3 height width"]:
-        if random.random() < _PLATE_SHARE:
-            other = self._names[int(random.integers(len(self._names)))]
-            return self._corpus.tensors(other, ("clean_plate",))["clean_plate"][0].float() / 255
-        return _fog(random, self._corpus.size)
+
+def other_background(
+    corpus: PeopleCorpus, names: Sequence[str], random: np.random.Generator
+) -> Float[Tensor, "3 height width"]:
+    """The empty place of one of these people, or fog; in [0, 1]."""
+    if random.random() < _PLATE_SHARE:
+        other = names[int(random.integers(len(names)))]
+        return corpus.tensors(other, ("clean_plate",))["clean_plate"][0].float() / 255
+    return fog(random, corpus.size)
 
 
 def disturbed(
@@ -142,7 +146,7 @@ def _cells(
     )
 
 
-def _fog(random: np.random.Generator, size: int) -> Float[Tensor, "3 height width"]:
+def fog(random: np.random.Generator, size: int) -> Float[Tensor, "3 height width"]:
     """Random colours at random coarseness: anything may be behind a person."""
     picture = torch.tensor(random.uniform(0, 1, (3, 1, 1)), dtype=torch.float32)
     picture = picture.expand(3, size, size)

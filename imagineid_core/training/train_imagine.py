@@ -7,7 +7,7 @@ goes on where it stopped. Knows which stage needs what, and nothing about how an
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
@@ -37,7 +37,13 @@ from imagineid_core.imagine.mini_suite import (
     save_suite,
     write_about,
 )
-from imagineid_core.imagine.tokenizer import ClipVocabulary, token_numbers, vocabulary_of
+from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
+from imagineid_core.imagine.tokenizer import (
+    ClipVocabulary,
+    read_vocabulary,
+    token_numbers,
+    vocabulary_of,
+)
 from imagineid_core.training.caption_batches import CaptionBatches
 from imagineid_core.training.caption_stage import CaptionReader, CaptionStage
 from imagineid_core.training.diffusion_stage import CaptionedUnet, DiffusionStage
@@ -84,6 +90,7 @@ def train_imagine(
     preset: ImaginePreset,
     *,
     vae: str | PathLike[str] | None = None,
+    unet: str | PathLike[str] | None = None,
     seed: int = 0,
     command: str = "",
     cpu: bool = False,
@@ -91,27 +98,39 @@ def train_imagine(
 ) -> Imaginer:
     """Train what `preset` says and write a diffusers folder `model`.
 
-    `vae` is a folder that such a training wrote before: its autoencoder is taken as it is. A gated
-    preset measures its autoencoder on people never seen, writes gate_vae.json and stops
-    with an error if that is not good enough to build on. Under `accelerate launch` every process
-    calls this alike; the first one writes.
+    `vae` is a folder that such a training wrote before: its autoencoder is taken as it is. So is
+    all of `unet`, and only its UNet and text encoder learn on, by the last stage. A gated preset
+    measures its autoencoder on people never seen, writes gate_vae.json and stops with an error if
+    that is not good enough to build on. Under `accelerate launch` every process calls this alike;
+    the first one writes.
     """
     if corpus.size != preset.suite.size:
         raise InputError(
             f"the corpus has pictures of {corpus.size} pixels but the preset '{preset.name}' "
             f"learns {preset.suite.size}. Make a corpus with --size {preset.suite.size}."
         )
+    if unet is not None and preset.finer_diffusion_loop is None:
+        raise InputError(
+            f"the UNet of {unet} is to learn on, but the preset '{preset.name}' has no stage for "
+            "that. Leave it out, or take another preset."
+        )
     work = _Work(corpus, Path(folder), preset, seed, command, cpu, on_progress)
-    encoder, latents = work.vae() if vae is None else work.finished_vae(Path(vae))
+    taken = vae if unet is None else unet
+    encoder, latents = work.vae() if taken is None else work.finished_vae(Path(taken))
     vocabulary = vocabulary_of(caption_words())
-    text_encoder = work.text_encoder(vocabulary)
-    unet = _built(lambda: build_unet(preset.suite), seed + 1)
-    learned = CaptionedUnet(unet, text_encoder)
+    if unet is None:
+        text_encoder = work.text_encoder(vocabulary)
+        learned = CaptionedUnet(_built(lambda: build_unet(preset.suite), seed + 1), text_encoder)
+    else:
+        learned = work.finished_unet(Path(unet), vocabulary)
     nothing = token_numbers([""], vocabulary)[0]
     made_with = {"vae": _digest(encoder, corpus.corpus_hash)}
     weights = (1.0, preset.region_weight, preset.finer_region_weight)
     for cycle, (name, weight) in enumerate(zip(_OF_DIFFUSION, weights, strict=True)):
         if (loop := getattr(preset, f"{name}_loop")) is None:
+            continue
+        if unet is not None and name != _OF_DIFFUSION[-1]:
+            made_with[name] = _digest(learned, corpus.corpus_hash)
             continue
         stage = DiffusionStage(
             learned,
@@ -126,8 +145,8 @@ def train_imagine(
         save_suite(
             work.folder / MODEL,
             vae=encoder,
-            text_encoder=text_encoder,
-            unet=unet,
+            text_encoder=learned.text_encoder,
+            unet=learned.unet,
             vocabulary=vocabulary,
             about=work.about(),
             recommended=MINI_RECOMMENDED,
@@ -191,14 +210,30 @@ class _Work:
     def finished_vae(self, folder: Path) -> tuple[nn.Module, dict[str, Tensor]]:
         """An autoencoder of before, whose latents are white already, and those of both splits."""
         vae = load_vae(folder)
-        told = read_about(folder)
-        for name in _OF_THE_VAE:
-            stage = dict(told.get("stages", {}).get(name, {}))
-            self.taken[name] = {"command": told.get("command", ""), **stage}
+        self._take(folder, _OF_THE_VAE)
         self._gate(vae)
         latents = self._all_encoded(vae)
         self._keep_vae(vae)
         return vae, latents
+
+    def finished_unet(self, folder: Path, vocabulary: ClipVocabulary) -> CaptionedUnet:
+        """UNet and text encoder of before, in full precision, to learn on."""
+        model = load_stable_diffusion(folder)
+        if read_vocabulary(folder / "tokenizer").merges != vocabulary.merges:
+            raise InputError(
+                f"{folder} has a tokenizer of other words than the captions of this corpus. Train "
+                "the model from its beginning."
+            )
+        self._take(folder, ("caption", *_OF_DIFFUSION[:-1]))
+        learned = CaptionedUnet(model.unet, model.text_encoder)
+        return learned.float().requires_grad_(True)
+
+    def _take(self, folder: Path, stages: Sequence[str]) -> None:
+        """What is told of stages that were trained before."""
+        told = read_about(folder)
+        for name in stages:
+            stage = dict(told.get("stages", {}).get(name, {}))
+            self.taken[name] = {"command": told.get("command", ""), **stage}
 
     def _all_encoded(self, vae: nn.Module) -> dict[str, Tensor]:
         training_package("accelerate").PartialState(cpu=self.cpu)  # processes meet

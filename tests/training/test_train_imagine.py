@@ -136,6 +136,36 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
         assert told[stage] == {"command": earlier["command"], **earlier["stages"][stage]}
 
 
+@pytest.mark.slow
+def test_a_finished_model_learns_on_by_the_last_stage_alone(trained, corpus, tmp_path):
+    _, before = trained
+    preset = smoke()
+    still = dataclasses.replace(preset.finer_diffusion_loop, num_steps=1, learning_rate=0.0)
+    after = train_imagine(
+        corpus,
+        tmp_path,
+        dataclasses.replace(preset, finer_diffusion_loop=still),
+        unet=before.model,
+        cpu=True,
+    )
+    assert set(after.metrics) == {"finer_diffusion"}
+    for part, file in (("unet", VAE_FILE), ("text_encoder", "model.safetensors")):
+        first, second = (load_file(path.model / part / file) for path in (before, after))
+        assert all(torch.equal(first[name], second[name]) for name in first), part
+    told = json.loads((after.model / "training.json").read_text())["stages"]
+    earlier = json.loads((before.model / "training.json").read_text())
+    for stage in STAGES[:-1]:
+        assert told[stage] == {"command": earlier["command"], **earlier["stages"][stage]}
+    with pytest.raises(InputError, match="has no stage for that"):
+        train_imagine(
+            corpus,
+            tmp_path,
+            dataclasses.replace(preset, finer_diffusion_loop=None),
+            unet=before.model,
+            cpu=True,
+        )
+
+
 def test_a_gated_preset_stops_at_a_bad_autoencoder_and_says_why(corpus, tmp_path):
     preset = smoke()
     loop = dataclasses.replace(preset.vae_loop, num_steps=1)
