@@ -210,6 +210,41 @@ def test_nothing_is_loaded_twice(run, told):
     assert [line for line in told if "Requested to load" in line] == []
 
 
+@pytest.fixture
+def moved(pack, monkeypatch):
+    """What ComfyUI moves to its device and off it from here on, from an empty one."""
+    from comfy import model_management as management
+    from comfy.model_patcher import ModelPatcher
+
+    management.unload_all_models()
+    load, detach, seen = ModelPatcher.load, ModelPatcher.detach, []
+
+    def loads(patcher, *given, **options):
+        seen.append(("load", type(patcher.model).__name__))
+        return load(patcher, *given, **options)
+
+    def detaches(patcher, unpatch_all=True):
+        if unpatch_all:  # else it only changes hands, at every use
+            seen.append(("detach", type(patcher.model).__name__))
+        return detach(patcher, unpatch_all)
+
+    monkeypatch.setattr(ModelPatcher, "load", loads)
+    monkeypatch.setattr(ModelPatcher, "detach", detaches)
+    return seen
+
+
+def test_every_network_is_loaded_once_however_many_frames(pack, run, moved):
+    names = ("textual", "spatial", "blending", "matting")
+    embedded = pack("adapters").load_adapters(**dict.fromkeys(names, "embedded"))
+    run(frames=6, adapters=embedded)
+    unet, vae = "BaseModel", "SuiteAutoencoder"
+    adapters = ("SpatialConditionAdapter", "MaskBlendingAdapter", "MattingNet")
+    assert sorted(moved) == sorted(("load", network) for network in (unet, vae, *adapters))
+    moved.clear()
+    run(frames=2, adapters=embedded)
+    assert moved == []
+
+
 def test_memory_does_not_grow_with_frames(run):
     psutil = pytest.importorskip("psutil")
     process = psutil.Process(os.getpid())
