@@ -67,8 +67,9 @@ def ours(pack, suite, networks, mesh):
 def stock(pack, suite, networks, mesh, tmp_path):
     """The same frames by ComfyUI's nodes, wired by hand for every frame."""
     import comfy.controlnet
-    import nodes
     from comfy_api.latest import InputImpl, Types
+
+    import nodes
 
     images = pack("convert").images_from_core
     slots = pack("spatial_control").map_slots(
