@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from imagineid_core.cli.progress import StageBars, stage_bars
 from imagineid_core.cli.train_adapters import add_adapters
 from imagineid_core.cli.train_imagine import add_imagine
-from imagineid_core.cli.train_matting import add_matting
+from imagineid_core.cli.train_on_people import add_matting, add_reader
 
 if TYPE_CHECKING:
     from imagineid_core.corpus.clip import Corpus
@@ -53,6 +53,7 @@ def add_commands(commands: Any) -> None:
     add_imagine(what)
     add_adapters(what)
     add_matting(what)
+    add_reader(what)
 
 
 def run_listen(options: argparse.Namespace) -> None:

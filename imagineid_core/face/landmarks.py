@@ -23,6 +23,13 @@ LEFT_EYE = slice(36, 42)  # left in the image: the person's right
 RIGHT_EYE = slice(42, 48)
 MOUTH = slice(48, 68)
 INNER_MOUTH = slice(60, 68)
+# Of each landmark, the number of the one that takes its place in a mirrored picture.
+MIRRORED = (
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, *range(35, 30, -1),
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+)  # fmt: skip
+_INNER_UPPER, _INNER_LOWER = slice(61, 64), (67, 66, 65)  # opposite one another
 
 
 def project_landmarks(
@@ -50,6 +57,22 @@ def d3dfr_landmarks(
     x, y, depth = _seen(vertices, landmarks)
     centre = D3DFR_SIZE / 2
     return torch.stack((centre + D3DFR_FOCAL * x / depth, centre + D3DFR_FOCAL * y / depth), dim=-1)
+
+
+def mouth_opening(
+    landmarks: Float[Tensor, "batch landmarks=68 2"],
+) -> Float[Tensor, " batch"]:
+    """Mean distance of opposite points of the inner lips, over that between the eyes' middles."""
+    upper, lower = landmarks[:, _INNER_UPPER], landmarks[:, _INNER_LOWER]
+    return (upper - lower).norm(dim=-1).mean(dim=1) / eye_distance(landmarks)
+
+
+def eye_distance(
+    landmarks: Float[Tensor, "batch landmarks=68 2"],
+) -> Float[Tensor, " batch"]:
+    """Between the means of both eyes' six points, in the unit of the landmarks."""
+    left, right = landmarks[:, LEFT_EYE].mean(dim=1), landmarks[:, RIGHT_EYE].mean(dim=1)
+    return (left - right).norm(dim=-1)
 
 
 def _seen(vertices: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:

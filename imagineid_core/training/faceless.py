@@ -22,7 +22,9 @@ _AROUND = 1.35  # of the landmarks' spread, what is wiped away
 _STRIPS = (6, 12)
 
 
-def moved(image: Image, points: Points, scale: float, angle: float, to: Tensor) -> tuple[Image, Points]:
+def moved(
+    image: Image, points: Points, scale: float, angle: float, to: Tensor
+) -> tuple[Image, Points]:
     """Larger and turned round the middle of the points, which comes to `to`, in pixels; what was
     never seen goes on as the border was."""
     size = image.shape[-1]
@@ -33,7 +35,9 @@ def moved(image: Image, points: Points, scale: float, angle: float, to: Tensor) 
     back = torch.linalg.inv(turn)
     # grid_sample wants where each pixel comes from, in -1 ... 1.
     offset = (back @ (size / 2 - to) + middle - size / 2) * 2 / size
-    grid = affine_grid(torch.cat([back, offset[:, None]], dim=1)[None], [1, 3, size, size], align_corners=False)
+    grid = affine_grid(
+        torch.cat([back, offset[:, None]], dim=1)[None], [1, 3, size, size], align_corners=False
+    )
     seen = grid_sample(image[None], grid, padding_mode="border", align_corners=False)[0]
     return seen, placed
 
@@ -46,7 +50,9 @@ def nobody(image: Image, points: Points, plate: Image, random: np.random.Generat
 def upside_down(image: Image, points: Points, plate: Image, random: np.random.Generator) -> Image:
     """Turned by 130 to 230 degrees."""
     middle = (points.amin(dim=0) + points.amax(dim=0)) / 2
-    return moved(image, points, float(random.uniform(0.8, 1.2)), float(random.uniform(*_TILTED)), middle)[0]
+    return moved(
+        image, points, float(random.uniform(0.8, 1.2)), float(random.uniform(*_TILTED)), middle
+    )[0]
 
 
 def scrambled(image: Image, points: Points, plate: Image, random: np.random.Generator) -> Image:
@@ -84,7 +90,9 @@ def wiped(image: Image, points: Points, plate: Image, random: np.random.Generato
     size = image.shape[-1]
     middle = (points.amin(dim=0) + points.amax(dim=0)) / 2
     extent = (points.amax(dim=0) - points.amin(dim=0)) / 2 * _AROUND
-    grid = torch.stack(torch.meshgrid(torch.arange(size), torch.arange(size), indexing="xy"), dim=-1)
+    grid = torch.stack(
+        torch.meshgrid(torch.arange(size), torch.arange(size), indexing="xy"), dim=-1
+    )
     distance = (((grid + 0.5 - middle) / extent).square().sum(dim=-1)).sqrt()
     inside = (1 - (distance - 0.85) / 0.15).clamp(0, 1)
     flat = interpolate(image[None], (4, 4), mode="area")

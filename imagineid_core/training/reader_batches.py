@@ -1,7 +1,7 @@
 """Faces with their landmarks, and pictures without a face, drawn from step and seed alone.
 
 People of a corpus at another place, size and tilt, before other backgrounds, soft, stained, tinted
-and noisy as made pictures are; some as an autoencoder gives them back. Knows nothing about networks.
+and noisy as made pictures are; some as an autoencoder gives them back. Knows no network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -143,9 +143,7 @@ class ReaderBatches:
         return image.clamp(0, 1), points, float(not is_faceless)
 
 
-def _elsewhere(
-    image: Tensor, points: Tensor, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
+def _elsewhere(image: Tensor, points: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Any place at which every landmark is in the picture."""
     size = image.shape[-1]
     extent = points.amax(dim=0) - points.amin(dim=0)

@@ -49,9 +49,7 @@ def measure_reader(
             continue
         found[what] = figures(
             reader,
-            ReaderBatches(
-                corpus, people, how, generated=made, seed=HELD_OUT_SEED, in_order=True
-            ),
+            ReaderBatches(corpus, people, how, generated=made, seed=HELD_OUT_SEED, in_order=True),
         )
     without = replace(config, faceless=1.0)
     found["refused"] = {

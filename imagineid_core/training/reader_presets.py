@@ -45,9 +45,9 @@ def smoke() -> ReaderPreset:
     return ReaderPreset(
         name="smoke",
         loop=LoopConfig(
-            num_steps=40,
+            num_steps=80,
             optimizer="muon",
-            learning_rate=4e-3,
+            learning_rate=1e-2,
             warmup_steps=3,
             average_decay=0.9,
             log_every=5,

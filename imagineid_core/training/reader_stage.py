@@ -33,7 +33,9 @@ class ReaderStage(Stage[FaceReader]):
         is_face = batch.has_face > 0.5
         told = binary_cross_entropy_with_logits(read.face.float(), batch.has_face)
         places = _mean_of(is_face, self._distance(read.landmarks, batch.landmarks))
-        maps = _mean_of(is_face, _off_map(read.maps.float(), batch.landmarks, batch.images.shape[-1]))
+        maps = _mean_of(
+            is_face, _off_map(read.maps.float(), batch.landmarks, batch.images.shape[-1])
+        )
         terms = {
             "loss": places + _OF_MAPS * maps + _OF_FACE * told,
             "places": places,
@@ -71,7 +73,10 @@ def _off_map(
 ) -> Float[Tensor, " batch"]:
     """Cross-entropy of the maps to a bell round the truth, less the bell's own."""
     rows, columns = maps.shape[-2:]
-    centres = (torch.arange(columns, device=maps.device) + 0.5, torch.arange(rows, device=maps.device) + 0.5)
+    centres = (
+        torch.arange(columns, device=maps.device) + 0.5,
+        torch.arange(rows, device=maps.device) + 0.5,
+    )
     places = truth * truth.new_tensor([columns / size, rows / size])
     across, down = (
         torch.exp(-((centre - places[..., axis, None]) ** 2) / (2 * _SPREAD**2))

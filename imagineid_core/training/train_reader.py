@@ -125,6 +125,6 @@ def _generated(
         told = None
         if on_progress is not None:
             told = lambda done, total: on_progress(f"{split} decoded", done, total)  # noqa: E731
-        kept = {"portrait": torch.stack(made_together(through, names, told))}
+        kept = {"portrait": torch.stack(made_together(through, names, told)).contiguous()}
         keep_tensors(path, kept, made_with)
     return dict(zip(names, kept["portrait"], strict=True))

@@ -9,7 +9,7 @@ import torch
 
 from imagineid_core.checkpoint import read_tensors
 from imagineid_core.cli import build_parser, main
-from imagineid_core.cli.train_matting import PRESETS as OFFERED
+from imagineid_core.cli.train_on_people import PRESETS as OFFERED
 from imagineid_core.corpus.people import build_people_corpus, open_people_corpus, to_image
 from imagineid_core.errors import InputError
 from imagineid_core.imagine.matting import MattingConfig, MattingNet, load_matting
