@@ -5,6 +5,7 @@ Knows how to ask and how to tell; every answer comes from the packages below.
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -30,7 +31,9 @@ _USER_ERROR, _INTERRUPTED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one message on stderr and exit code 2."""
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(given)
+    options.told_command = shlex.join([parser.prog, *given])  # for reports
     try:
         options.run(options)
         if sys.stdout is not None:  # closed by the shell: >&-

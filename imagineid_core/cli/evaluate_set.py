@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("mead", "hdtf", "self", "cross")
 _PAGE, _JSON = "tables.html", "tables.json"
+_SET_PAGE, _SUITE_RESULTS = "set.html", "evaluation-mead"
 
 
 def add_set(what: Any) -> None:
@@ -61,6 +62,8 @@ def add_tables(what: Any) -> None:
 
 
 def run_set(options: argparse.Namespace) -> None:
+    from imagineid_core.evaluation.report.film_page import write_set_page
+    from imagineid_core.evaluation.report.origin import made_by
     from imagineid_core.evaluation.video.clip_manifest import list_clips
     from imagineid_core.evaluation.video.clip_set import SUMMARY, measure_set
 
@@ -76,8 +79,10 @@ def run_set(options: argparse.Namespace) -> None:
             comparison=comparison_of(options),
             sources=networks_of(options),
             workers=(os.cpu_count() or 1) if options.workers is None else options.workers,
+            about=made_by(options.told_command),
             on_progress=lambda done, total: bars.steps("clips", done, total),
         )
+    write_set_page(out / _SET_PAGE, content, out / SUMMARY)
     print(content["told"])
     for name, one in content["metrics"].items():
         arrow = {"higher": "↑", "lower": "↓"}.get(one["better"], "0")
@@ -91,12 +96,14 @@ def run_set(options: argparse.Namespace) -> None:
     for name, reason in content["failed"].items():
         print(f"not measured: {name}: {reason}")
     measured = content["num_clips"] - len(content["failed"])
-    print(f"{measured} of {content['num_clips']} clips -> {out / SUMMARY}")
+    print(f"{measured} of {content['num_clips']} clips -> {out / _SET_PAGE}, {out / SUMMARY}")
 
 
 def run_tables(options: argparse.Namespace) -> None:
     from imagineid_core.checkpoint import write_whole
-    from imagineid_core.evaluation.video.paper_tables import as_page, as_text, fill_tables
+    from imagineid_core.evaluation.report.film_page import write_tables_page
+    from imagineid_core.evaluation.report.origin import made_by
+    from imagineid_core.evaluation.video.paper_tables import as_text, fill_tables
 
     out = Path(options.out)
     refuse_overwriting(out, (_PAGE, _JSON), options.overwrite)
@@ -105,16 +112,19 @@ def run_tables(options: argparse.Namespace) -> None:
             "there is nothing to put into tables. Give folders of 'imagineid evaluate set', or "
             "--suite mini."
         )
+    places = [_folder_of(Path(folder)) for folder in options.sets]
     sets = [_read_set(Path(folder)) for folder in options.sets]
     if options.suite is not None:
-        sets.append(_of_suite(options, out / options.suite))
+        made = _of_suite(options, out / options.suite)
+        places.append(out / options.suite / _SUITE_RESULTS)
+        sets.append(made)
     tables = fill_tables(sets)
     if not tables:
         raise InputError(
             f"none of {', '.join(options.sets)} has a number of any table. Measure the set with a "
             "reference, or give more weights (imagineid evaluate set --help)."
         )
-    content = [
+    filled = [
         {
             "title": one.paper.title,
             "columns": [column.head for column in one.paper.columns],
@@ -126,9 +136,11 @@ def run_tables(options: argparse.Namespace) -> None:
         }
         for one in tables
     ]
-    text = json.dumps({"tables": content, "sets": sets}, indent=1, ensure_ascii=False)
+    content = {"tables": filled, "sets": sets, "about": made_by(options.told_command)}
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_whole(out / _JSON, text.encode())
-    write_whole(out / _PAGE, as_page(tables, sets).encode())
+    behind = list(zip(sets, places, strict=True))
+    write_tables_page(out / _PAGE, tables, behind, content, out / _JSON)
     print("\n\n".join(as_text(one) for one in tables))
     print(f"-> {out / _PAGE}, {out / _JSON}")
 
@@ -136,7 +148,9 @@ def run_tables(options: argparse.Namespace) -> None:
 def _of_suite(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Films of the shipped networks by the protocol of Tables 1 and 2."""
     from imagineid_core.assets import IMAGINE, LISTEN, check_suite
+    from imagineid_core.assets.suite import weight_hashes
     from imagineid_core.evaluation.imagine.voices import Listener
+    from imagineid_core.evaluation.report.origin import made_by
     from imagineid_core.evaluation.video.clip_manifest import list_clips
     from imagineid_core.evaluation.video.clip_set import measure_set
     from imagineid_core.evaluation.video.suite_clips import SuiteMaker, make_suite_clips
@@ -151,14 +165,14 @@ def _of_suite(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             f"--clips is {options.clips} and --frames {options.frames}. Use at least 1 clip of 6 "
             "frames."
         )
-    place = check_suite(IMAGINE)
+    place, listening = check_suite(IMAGINE), check_suite(LISTEN)
     model = load_stable_diffusion(place)
     told = model.recommended
     levels = len(model.vae.config.block_out_channels)
     maker = SuiteMaker(
         model=model,
         adapters=load_adapters(place, model),
-        listener=Listener(pad=load_pad(check_suite(LISTEN))),
+        listener=Listener(pad=load_pad(listening)),
         basis=load_face(),
         config=ImagineConfig(
             seed=options.seed,
@@ -180,8 +194,14 @@ def _of_suite(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         )
         return measure_set(
             list_clips(folder),
-            folder / "evaluation-mead",
+            folder / _SUITE_RESULTS,
             protocol="mead",
+            about=made_by(
+                options.told_command,
+                seed=options.seed,
+                steps=maker.config.num_steps,
+                weights=weight_hashes(place) | weight_hashes(listening),
+            ),
             on_progress=lambda done, total: bars.steps("measure", done, total),
         )
 
@@ -201,6 +221,10 @@ def _talkers(options: argparse.Namespace, folder: Path, bars: StageBars) -> "Cor
         on_progress=lambda done, total: bars.steps("speakers", done, total),
     )
     return open_talker_corpus(place)
+
+
+def _folder_of(place: Path) -> Path:
+    return place if place.is_dir() else place.parent
 
 
 def _read_set(folder: Path) -> dict[str, Any]:

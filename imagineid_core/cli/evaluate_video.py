@@ -26,6 +26,11 @@ def add_video(what: Any) -> None:
     video.add_argument("--source", metavar="FILE", help="picture that CSIM compares with")
     video.add_argument("--emotion", type=int, metavar="N", help="class the clip was spoken in")
     video.add_argument("--out", metavar="FILE", help="report as JSON, with curves over time")
+    video.add_argument(
+        "--page",
+        metavar="FILE",
+        help="the report as one HTML page with sheet, players and curves, its JSON beside it",
+    )
     video.add_argument("--overwrite", action="store_true", help="replace a report that is there")
     add_networks(video)
     add_comparison(video)
@@ -70,19 +75,28 @@ def add_comparison(command: argparse.ArgumentParser) -> None:
 
 def run_video(options: argparse.Namespace) -> None:
     from imagineid_core.checkpoint import write_whole
+    from imagineid_core.evaluation.report.film_page import write_video_page
+    from imagineid_core.evaluation.report.origin import made_by
     from imagineid_core.evaluation.video.clip_report import (
         ClipFiles,
         as_json,
         as_table,
         report_clip,
     )
-    from imagineid_core.evaluation.video.extractors import load_extractors
+    from imagineid_core.evaluation.video.extractors import load_extractors, weights_of
 
+    page = None if options.page is None else Path(options.page)
     out = None if options.out is None else Path(options.out)
-    if out is not None:
-        refuse_files(out.parent)
-        if out.exists() and not options.overwrite:
-            raise InputError(f"{out} is there already. Choose another name or add --overwrite.")
+    if page is not None and page.suffix.lower() != ".html":
+        raise InputError(f"--page is {page} but the page is HTML. Give a name that ends in .html.")
+    if out is None and page is not None:
+        out = page.with_suffix(".json")
+    for written in (out, page):
+        if written is None:
+            continue
+        refuse_files(written.parent)
+        if written.exists() and not options.overwrite:
+            raise InputError(f"{written} is there already. Choose another name or add --overwrite.")
     files = ClipFiles(
         video=options.video,
         reference=options.reference,
@@ -102,9 +116,16 @@ def run_video(options: argparse.Namespace) -> None:
             on_progress=bars.frames,
         )
     print(as_table(report.content))
+    weights = weights_of(networks_of(options))
+    content = {**report.content, "about": made_by(options.told_command, weights=weights)}
     if out is not None:
-        write_whole(out, as_json(report.content))
-        print(f"-> {out}")
+        write_whole(out, as_json(content))
+    if page is not None:
+        assert out is not None
+        reference = None if files.reference is None else Path(files.reference)
+        write_video_page(page, content, Path(files.video), reference, out)
+    if out is not None:
+        print(f"-> {out}" if page is None else f"-> {page}, {out}")
 
 
 def networks_of(options: argparse.Namespace) -> "ExtractorSources":

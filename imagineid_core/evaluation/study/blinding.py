@@ -13,9 +13,9 @@ from typing import Any
 from imagineid_core.errors import InputError
 
 SAYS = "A clip of a user study. The face in it may be made by a computer."
-_PICTURES = {"h264", "vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9"}
-_SOUNDS = {"aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis"}
-_COLOURS = {"yuv420p", "yuvj420p"}  # of H.264 in others, Firefox and Safari show nothing
+PICTURES = {"h264", "vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9"}
+SOUNDS = {"aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis"}
+COLOURS = {"yuv420p", "yuvj420p"}  # of H.264 in others, Firefox and Safari show nothing
 _ROUNDED_SECONDS = 0.1  # the last packets may not say how long they are
 
 
@@ -99,15 +99,15 @@ def _refuse_unplayable(path: Path, container: Any) -> None:
         )
     video = container.streams.video[0].codec_context
     audio = container.streams.audio[0].codec_context
-    if video.name not in _PICTURES:
+    if video.name not in PICTURES:
         raise InputError(f"the pictures of {path} are {video.name}: browsers play none. {again}")
-    if audio.name not in _SOUNDS:
+    if audio.name not in SOUNDS:
         raise InputError(
             f"the sound of {path} is {audio.name}: not every browser plays it. {again}"
         )
     if video.pix_fmt is None:
         raise _unreadable(path, "no picture of it can be decoded")
-    if video.pix_fmt not in _COLOURS:
+    if video.pix_fmt not in COLOURS:
         raise InputError(f"{path} holds {video.pix_fmt}: not every browser shows it. {again}")
 
 

@@ -30,7 +30,7 @@ from imagineid_core.face.load import OPEN, load_face
 from imagineid_core.performance import load_performance
 from imagineid_core.video.picture import load_picture
 
-FORMAT, VERSION = "imagineid-video-evaluation", 1
+FORMAT, VERSION = "imagineid-video-evaluation", 2
 Progress = Callable[[str, int, int], None]
 _LISTED_FRAMES = 20
 _KEPT_ROWS = ("fid", "identity", "head_pose", "coefficients")  # what a set needs of its clips
@@ -84,11 +84,8 @@ def report_clip(
 ) -> ClipReport:
     """Open, compare and measure; a file that cannot be used is an error that names it."""
     asked = comparison or Comparison()
-    clip = _opened(files.video, asked)
-    reference = None if files.reference is None else _opened(files.reference, asked)
-    whole = clip.num_frames, None if reference is None else reference.num_frames
-    if reference is not None and asked.is_aligned:
-        clip, reference = matched(clip, reference, trim=asked.trim, resize=asked.resize)
+    pair = open_pair(files.video, files.reference, asked)
+    clip, reference, whole = pair.clip, pair.reference, pair.num_frames
     seen, has_mesh = _observed(
         clip, extractors, files.landmarks, files.performance, asked, "video", on_progress
     )
@@ -128,6 +125,23 @@ def report_clip(
         "curves": dict(measured.curves),
     }
     return ClipReport(content=content, rows=_kept(seen), true_rows=_kept(truth))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two clips as they are compared; `num_frames`: of both before ends were left out."""
+
+    clip: Clip
+    reference: Clip | None
+    num_frames: tuple[int, int | None]
+
+
+def open_pair(video: str, reference: str | None, asked: Comparison) -> Pair:
+    clip, true = _opened(video, asked), None if reference is None else _opened(reference, asked)
+    num_frames = clip.num_frames, None if true is None else true.num_frames
+    if true is not None and asked.is_aligned:
+        clip, true = matched(clip, true, trim=asked.trim, resize=asked.resize)
+    return Pair(clip=clip, reference=true, num_frames=num_frames)
 
 
 def as_json(content: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,8 @@ measured is named with its reason and tried again next time. Knows nothing about
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -34,6 +35,7 @@ from imagineid_core.evaluation.video.extractors import (
     Extractors,
     ExtractorSources,
     load_extractors,
+    weights_of,
 )
 from imagineid_core.evaluation.video.protocols import PROTOCOLS
 from imagineid_core.evaluation.video.set_summary import MeasuredClip, summarise
@@ -49,7 +51,7 @@ class _Task:
     protocol: str
     comparison: Comparison
     sources: ExtractorSources
-    networks: str  # digest of their weights
+    networks: str  # digest of their weights; a plug-in's name stands for what it does
 
 
 def measure_set(
@@ -60,16 +62,21 @@ def measure_set(
     comparison: Comparison | None = None,
     sources: ExtractorSources | None = None,
     workers: int = 1,
+    about: Mapping[str, Any] | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure what is not measured yet, and write `set.json` into `folder`; its content."""
+    """Measure what is not measured yet, and write `set.json` into `folder`; its content.
+
+    `about`: what a reader of the report wants to know of how it was made, such as the command.
+    """
     if protocol not in PROTOCOLS:
         raise InputError(f"there is no protocol '{protocol}'. Use one of: {', '.join(PROTOCOLS)}.")
     if workers < 1:
         raise InputError(f"workers is {workers}. Use at least one.")
     networks = sources or ExtractorSources()
     extractors = load_extractors(networks)  # a mistake in them is told before the work
-    digest = _digest_of_networks(networks)
+    weights = weights_of(networks)
+    digest = hashlib.sha256(repr((networks.plugins, sorted(weights.items()))).encode()).hexdigest()
     asked = PROTOCOLS[protocol].applied_to(comparison or Comparison())
     tasks = [
         _Task(
@@ -98,9 +105,36 @@ def measure_set(
         "num_clips": len(clips.clips),
         "failed": {one.name: failed[one.name] for one in clips.clips if one.name in failed},
         **summarise(measured, PROTOCOLS[protocol].all_metrics),
+        "comparison": asdict(asked),
+        "clips": [_told(folder, one) for one in measured],
+        "about": {**(about or {}), "weights": {**weights, **(about or {}).get("weights", {})}},
     }
     write_whole(folder / SUMMARY, as_json(content))
     return content
+
+
+def _told(folder: Path, one: MeasuredClip) -> dict[str, Any]:
+    """A line of the report; files are named from the folder of results, so both can be moved."""
+    about = one.content["video"]
+    return {
+        "name": one.listed.name,
+        "json": _place(folder, one.listed.name).relative_to(folder).as_posix(),
+        "video": path_from(folder, Path(one.listed.files.video)),
+        "reference": None
+        if one.listed.files.reference is None
+        else path_from(folder, Path(one.listed.files.reference)),
+        "frames": about["frames"],
+        "faces_found": about["faces_found"],
+        "metrics": {name: value["value"] for name, value in one.content["metrics"].items()},
+    }
+
+
+def path_from(folder: Path, path: Path) -> str:
+    """With slashes; whole where no way leads from one to the other, as between drives."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.resolve().as_posix()
 
 
 def _worked(
@@ -164,14 +198,6 @@ def _key(task: _Task) -> str:
         digest.update(digest_of(path).encode())
     digest.update(task.networks.encode())
     return digest.hexdigest()
-
-
-def _digest_of_networks(sources: ExtractorSources) -> str:
-    """Of weights that are there; a plug-in's name stands for what it does."""
-    files = (sources.syncnet, sources.inception, sources.recon)
-    weights = [None if one is None or not Path(one).is_file() else Path(one) for one in files]
-    found = [None if one is None else digest_of(one) for one in weights]
-    return hashlib.sha256(repr((sources.plugins, found)).encode()).hexdigest()
 
 
 def _place(folder: Path, name: str) -> Path:

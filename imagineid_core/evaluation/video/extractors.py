@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from imagineid_core.errors import InputError, WeightsError
+from imagineid_core.evaluation.video.clip import digest_of
 from imagineid_core.evaluation.video.inception import load_inception
 from imagineid_core.evaluation.video.syncnet import SyncNet, load_syncnet
 from imagineid_core.face.coefficient_vector import vector_from_coefficients
@@ -100,6 +101,20 @@ def load_extractors(sources: ExtractorSources) -> Extractors:
         names=names,
         missing=missing,
     )
+
+
+def weights_of(sources: ExtractorSources) -> dict[str, str]:
+    """SHA-256 of each file of weights that is there, by what it is for and its name."""
+    files = {
+        "syncnet": sources.syncnet,
+        "inception": sources.inception,
+        "recon": sources.recon,
+    }
+    return {
+        f"{what}: {Path(file).name}": digest_of(Path(file))
+        for what, file in files.items()
+        if file is not None and Path(file).is_file()
+    }
 
 
 @torch.no_grad()

@@ -36,12 +36,14 @@ Track = Float[np.ndarray, "frames size_column_row=3"]
 class LipSync:
     """LSE-C (higher is better) and LSE-D (lower) have the unit of SyncNet's space.
 
-    `offset`: frames, best is 0; negative where the sound comes late.
+    `offset`: frames, best is 0; negative where the sound comes late. `confidences`: median minus
+    mean distance at each offset from `SHIFTS` down to -`SHIFTS`; LSE-C is the highest.
     """
 
     lse_c: float
     lse_d: float
     offset: int
+    confidences: tuple[float, ...]
 
 
 def lip_sync(distances: Float[Tensor, "windows shifts=31"]) -> LipSync:
@@ -52,6 +54,7 @@ def lip_sync(distances: Float[Tensor, "windows shifts=31"]) -> LipSync:
         lse_c=float(means.median() - nearest),
         lse_d=float(nearest),
         offset=SHIFTS - int(place),
+        confidences=tuple((means.median() - means).tolist()),
     )
 
 

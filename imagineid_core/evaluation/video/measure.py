@@ -37,7 +37,13 @@ from imagineid_core.evaluation.video.head_motion import (
     voice_beats,
     without_gaps,
 )
-from imagineid_core.evaluation.video.landmark_distance import ALL, has_face, landmark_distance
+from imagineid_core.evaluation.video.landmark_distance import (
+    ALL,
+    has_face,
+    landmark_distance,
+    landmark_offsets,
+    mouth_opening,
+)
 from imagineid_core.evaluation.video.lip_sync import (
     FPS,
     LipSync,
@@ -62,10 +68,12 @@ SYNC_CROPS = ("face", "frame")
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """`num_frames`: of how many frames it is the mean; None where it is not a mean over frames."""
+    """`num_frames`: of how many frames it is the mean; None where it is not a mean over frames.
+    `curve`: those frames one by one, or for SyncNet each offset's confidence."""
 
     value: float
     num_frames: int | None = None
+    curve: Float[np.ndarray, "_"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +100,8 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """`skipped`: of each metric that has no value, why. `curves`: what drift is read off."""
+    """`skipped`: of each metric that has no value, why. `curves`: each frame of metrics that are
+    means over frames, what drift is read off, and the mouth's opening."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -134,7 +143,7 @@ def measure(
     return Measured(
         values={name: values[name] for name in names if name in values},
         skipped={name: skipped[name] for name in names if name in skipped},
-        curves=_curves(compared),
+        curves={name: _listed(curve) for name, curve in _curves(compared, values)},
     )
 
 
@@ -189,11 +198,14 @@ def _sharp(compared: Compared, _: Extractors) -> Found:
 def _landmarks(compared: Compared, _: Extractors) -> Found:
     assert compared.truth is not None
     found: Found = {}
+    landmarks, truth = compared.seen.rows["landmarks"], compared.truth.rows["landmarks"]
     for name, part in (("lmd", ALL), ("lmd_mouth", MOUTH)):
-        one = landmark_distance(
-            compared.seen.rows["landmarks"], compared.truth.rows["landmarks"], part
+        one = landmark_distance(landmarks, truth, part)
+        found[name] = Value(
+            value=one.pixels,
+            num_frames=one.num_frames,
+            curve=landmark_offsets(landmarks, truth, part),
         )
-        found[name] = Value(value=one.pixels, num_frames=one.num_frames)
         found[f"{name}_between_eyes"] = Value(value=one.between_eyes, num_frames=one.num_frames)
     return found
 
@@ -203,7 +215,8 @@ def _sync(compared: Compared, extractors: Extractors) -> Found:
     values = {"lse_c": found.lse_c, "lse_d": found.lse_d, "sync_offset": float(found.offset)}
     if compared.training_lse_c is not None:
         values["nlse_c"] = normalised_confidence(found.lse_c, compared.training_lse_c)
-    return {name: Value(value=value) for name, value in values.items()}
+    curves = {"lse_c": np.array(found.confidences)}
+    return {name: Value(value=value, curve=curves.get(name)) for name, value in values.items()}
 
 
 def sync_of(compared: Compared, extractors: Extractors) -> LipSync:
@@ -345,27 +358,31 @@ _FAMILIES: Mapping[tuple[str, ...], Family] = {
 
 
 def _mean(values: Float[np.ndarray, " frames"]) -> Value:
-    mean, count = mean_of_found(np.asarray(values, np.float64))
-    return Value(value=mean, num_frames=count)
+    curve = np.asarray(values, np.float64)
+    mean, count = mean_of_found(curve)
+    return Value(value=mean, num_frames=count, curve=curve)
 
 
-def _curves(compared: Compared) -> dict[str, list[float | None]]:
-    """Over time, for plots: a number a frame, None where there is none."""
-    return {name: _listed(curve) for name, curve in _drift_curves(compared.seen)}
-
-
-def _drift_curves(seen: Observed) -> Iterator[tuple[str, np.ndarray]]:
+def _curves(
+    compared: Compared, values: Mapping[str, Value]
+) -> Iterator[tuple[str, Float[np.ndarray, "_"]]]:
+    """Over time, for plots: of metrics by their names, then what they do not hold."""
+    for name, value in values.items():
+        if value.curve is not None:
+            yield name, value.curve
+    seen, truth = compared.seen, compared.truth
     if "identity" in seen.rows:
         yield "identity", identity_curve(seen.rows["identity"])
     if seen.colours is not None:
         yield "colour", colour_curve(seen.colours)
         yield "sharpness", sharpness_curve(seen.curves["sharpness"])
-    for name in _CURVES:
-        if name in seen.curves and name.startswith(("flicker", "warp")):
-            yield name, seen.curves[name]
     if "landmarks" in seen.rows:
         yield "has_face", has_face(seen.rows["landmarks"]).astype(np.float64)
+        yield "mouth_opening", mouth_opening(seen.rows["landmarks"])
+    if truth is not None and "landmarks" in truth.rows:
+        yield "true_mouth_opening", mouth_opening(truth.rows["landmarks"])
 
 
-def _listed(curve: np.ndarray) -> list[float | None]:
+def _listed(curve: Float[np.ndarray, "_"]) -> list[float | None]:
+    """A number a frame, None where there is none."""
     return [round(float(one), 6) if np.isfinite(one) else None for one in curve]

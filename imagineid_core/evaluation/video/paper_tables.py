@@ -8,9 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagineid_core.evaluation.page import number, page, paragraph, section, table
-from imagineid_core.evaluation.video.registry import VIDEO_METRICS
-
 MARK = "†"
 
 
@@ -62,6 +59,9 @@ TABLES: tuple[PaperTable, ...] = (
             Column(head="SSIM ↑", metric="ssim", digits=2),
             Column(head="EACC as accuracy ↑", metric="eacc_accuracy", digits=3, is_papers=False),
             Column(head="LMD / eyes ↓", metric="lmd_mouth_between_eyes", digits=4, is_papers=False),
+            Column(
+                head="LMD of the truth ↓", metric="reader_error_mouth", digits=2, is_papers=False
+            ),
         ),
         rows={
             "Wav2Lip": (0.129, 2.96, 5.93, 40.79, 29.05, 0.59),
@@ -114,6 +114,23 @@ def fill_tables(sets: Sequence[Mapping[str, Any]]) -> list[FilledTable]:
     """`sets`: contents of `set.json`. A table that none of them has a number of is left out."""
     filled = (_filled(one, sets) for one in TABLES)
     return [one for one in filled if any(one.is_ours)]
+
+
+def tables_without_ours(sets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Titles of tables that were meant to be filled and have no number, and why."""
+    told = {}
+    for one in TABLES:
+        if any(_filled(one, sets).is_ours):
+            continue
+        reasons = [
+            f"{column.head[:-2]} {next(iter(content['skipped'][column.metric]))}"
+            for column in one.columns
+            for content in sets
+            if content.get("skipped", {}).get(column.metric)
+        ]
+        if reasons:
+            told[one.title] = "; ".join(dict.fromkeys(reasons))
+    return told
 
 
 def _filled(paper: PaperTable, sets: Sequence[Mapping[str, Any]]) -> FilledTable:
@@ -178,6 +195,7 @@ def _about_ours(paper: PaperTable, one: Mapping[str, Any]) -> str:
             readers.append(f"{column.head[:-2]} by {' and '.join(one['read_by'][slot])}")
     if readers:
         told.append(f"Read: {'; '.join(readers)}.")
+    told += _floor_of_lmd(one)
     empty = [c for c in paper.columns if c.is_papers and _value(one, c.metric) is None]
     for column in empty:
         reasons = one["skipped"].get(column.metric)
@@ -191,9 +209,20 @@ def _about_ours(paper: PaperTable, one: Mapping[str, Any]) -> str:
     return " ".join(told)
 
 
+def _floor_of_lmd(one: Mapping[str, Any]) -> list[str]:
+    """What the reader of landmarks gets wrong by itself, beside what it found."""
+    error, found = _value(one, "reader_error_mouth"), _value(one, "lmd_mouth")
+    if error is None or found is None:
+        return []
+    return [
+        f"LMD of the truth: the same reader on the true films, against their meshes, {error:.2f} "
+        f"pixels; an LMD near it, or differences far below it, mean nothing."
+    ]
+
+
 def as_text(one: FilledTable) -> str:
     heads = ["", *(column.head for column in one.paper.columns)]
-    rows = [[name, *_cells(one, place)] for place, name in enumerate(one.names)]
+    rows = [[name, *cells_of(one, place)] for place, name in enumerate(one.names)]
     widths = [max(map(len, each)) for each in zip(heads, *rows, strict=True)]
     lines = [one.paper.title]
     for cells in (heads, *rows):
@@ -202,40 +231,7 @@ def as_text(one: FilledTable) -> str:
     return "\n".join([*lines, *one.notes])
 
 
-def as_page(tables: Sequence[FilledTable], sets: Sequence[Mapping[str, Any]]) -> str:
-    """One page that opens without a network: the tables, then every metric of each set."""
-    sections = [
-        section(
-            one.paper.title,
-            table(
-                ["", *(column.head for column in one.paper.columns)],
-                [
-                    [name, *(number(cell) for cell in _cells(one, place))]
-                    for place, name in enumerate(one.names)
-                ],
-            ),
-            *(paragraph(note) for note in one.notes),
-        )
-        for one in tables
-    ]
-    for content in sets:
-        rows = [
-            [
-                name,
-                number(f"{one['value']:.4f}"),
-                {"higher": "↑", "lower": "↓"}.get(one["better"], one["better"]),
-                one["unit"],
-                number(str(one["clips"])),
-                VIDEO_METRICS[name].meaning,
-            ]
-            for name, one in content["metrics"].items()
-        ]
-        head = ["metric", "mean", "better", "unit", "clips", "meaning"]
-        title = f"All numbers of {content['method']}, protocol '{content['protocol']}'"
-        sections.append(section(title, paragraph(content["told"]), table(head, rows)))
-    return page("Talking faces beside the papers' tables", sections)
-
-
-def _cells(one: FilledTable, place: int) -> list[str]:
+def cells_of(one: FilledTable, place: int) -> list[str]:
+    """Of one row, with the digits of the paper."""
     columns = zip(one.cells[place], one.paper.columns, strict=True)
     return ["-" if cell is None else f"{cell:.{column.digits}f}" for cell, column in columns]

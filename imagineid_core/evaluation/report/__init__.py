@@ -1,0 +1,1 @@
+"""The page that shows what was measured of films: tables, dots, sheets, players, curves, JSON."""
