@@ -171,6 +171,12 @@ def test_requirements_are_lower_bounds_only():
         assert not set("=<~!,") & set(line.replace(">=", "", 1)), line
 
 
+def test_managers_of_packs_install_the_same():
+    """ComfyUI-Manager clones a pack and installs its requirements.txt, not its pyproject."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == pyproject()["dependencies"]
+
+
 def test_importing_the_package_is_light():
     """A pack that loads torch at import slows everybody's start."""
     for top in imports(SYNTAX[CORE / "__init__.py"]):
