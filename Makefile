@@ -6,7 +6,7 @@ CORES ?= $(shell $(PYTHON) -c 'import os; print(min(8, os.cpu_count()))')
 export OMP_NUM_THREADS ?= 1
 COMFYUI_PYTHON ?= $(PYTHON)
 
-.PHONY: demo demo-voice demo-person test host-test browser-test quality check format golden clean
+.PHONY: demo demo-voice demo-person test host-test browser-test thumbnails quality check format golden clean
 
 demo: $(READY)  # two things at a time: each alone leaves a core idle
 	$(MAKE) --no-print-directory --jobs 2 demo-voice demo-person
@@ -37,6 +37,12 @@ browser-test: $(if $(COMFYUI_PATH),$(READY))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.40'
 	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" \
 		$(BIN)/python -m pytest -rs tests/browser
+
+# WORKFLOWS names some of them, as in WORKFLOWS="listen_imagine long_audio"; look at what it makes.
+thumbnails: $(if $(COMFYUI_PATH),$(READY))
+	@test -n "$(COMFYUI_PATH)" || { echo "thumbnails needs COMFYUI_PATH, a ComfyUI folder"; exit 2; }
+	COMFYUI_PATH="$(COMFYUI_PATH)" COMFYUI_PYTHON="$(COMFYUI_PYTHON)" PYTHONPATH=tests \
+		$(BIN)/python -m host.thumbnails $(WORKFLOWS)
 
 quality: $(READY)  # the shipped suite against assets/quality.json, some minutes
 	$(BIN)/python -m imagineid_core.cli evaluate quality --out out/quality.json --overwrite
