@@ -170,7 +170,7 @@ def _confidences(values: Sequence[float]) -> str:
     svg = line_chart(
         [line],
         described=f"SyncNet's confidence over offsets: {told}",
-        across="offset, frames",
+        across="offset",
         follows=False,
     )
     meaning = (

@@ -19,6 +19,8 @@ from imagineid_core.evaluation.report.svg import shorter
 from imagineid_core.evaluation.video.clip_report import Comparison, open_pair
 from imagineid_core.evaluation.video.registry import VIDEO_METRICS
 
+_COLUMN = 150  # pixels of a sheet's column at most
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShownClip:
@@ -134,9 +136,10 @@ def _drawn(sheet: Sheet, name: str) -> str:
     heads = "".join(f"<span>{one}</span>" for one in sheet.numbers)
     sides = "".join(f"<span>{html.escape(one)}</span>" for one in sheet.rows)
     size = f'width="{sheet.width}" height="{sheet.height}"'
+    most = f"max-width: {_COLUMN * len(sheet.numbers) + 80}px"
     return (
         f'<div class="wide" tabindex="0" role="group" aria-label="contact sheet of '
-        f'{html.escape(name, quote=True)}"><div class="sheet">'
+        f'{html.escape(name, quote=True)}"><div class="sheet" style="{most}">'
         f'<div class="numbers" style="grid-template-columns: repeat({len(sheet.numbers)}, 1fr)" '
         f'aria-hidden="true">{heads}</div>'
         f'<div class="rows" aria-hidden="true">{sides}</div>'

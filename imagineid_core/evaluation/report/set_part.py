@@ -57,12 +57,14 @@ def chosen_clips(
 
 
 def _worst(listed: Sequence[Mapping[str, Any]], name: str, better: str) -> int | None:
-    found = [(one["metrics"][name], at) for at, one in enumerate(listed) if name in one["metrics"]]
+    """The first of those that are equally bad."""
+    found = {at: one["metrics"][name] for at, one in enumerate(listed) if name in one["metrics"]}
     if not found:
         return None
-    if better.startswith("near"):
-        return max(found, key=lambda one: abs(one[0] - float(better.removeprefix("near "))))[1]
-    return (min if better == "higher" else max)(found)[1]
+    if better == "higher":
+        return min(found, key=lambda at: found[at])
+    best = float(better.removeprefix("near ")) if better.startswith("near") else None
+    return max(found, key=lambda at: found[at] if best is None else abs(found[at] - best))
 
 
 def _counts(content: Mapping[str, Any]) -> str:
@@ -92,7 +94,7 @@ def _numbers(
     for name, one in content["metrics"].items():
         arrow = html.escape(direction(one["better"]))
         spread = one.get("spread_over_clips")
-        about = "" if spread is None else f' <span class="unit">± {spread:.2g}</span>'
+        about = "" if spread is None else f' <span class="unit">± {shorter(spread, 2)}</span>'
         lines.append(
             f'<tr><th scope="row">{name} {arrow}<p class="told">'
             f"{html.escape(VIDEO_METRICS[name].meaning)}</p></th>"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 MOST_POINTS = 600  # of a line; behind that each stretch shows its least and its greatest
 MOST_DOTS = 400
-_WIDTH, _HEIGHT = 420, 190
+_WIDTH, _HEIGHT = 420, 184
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 412, 10, 164
 _STRIP_WIDTH, _STRIP_HEIGHT = 300, 46
 Values = Sequence[float | None]
@@ -70,7 +70,9 @@ def line_chart(
         parts.append(f'<text x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" class="end">{told}</text>')
     for tick, told in _ticks(first, last, 6, whole=True):
         parts.append(f'<text x="{x(tick):.1f}" y="{_BOTTOM + 15}" class="mid">{told}</text>')
-    parts.append(f'<text x="{_RIGHT}" y="{_HEIGHT}" class="end">{html.escape(across)}</text>')
+    parts.append(
+        f'<text x="{_LEFT - 9}" y="{_BOTTOM + 15}" class="end">{html.escape(across)}</text>'
+    )
     if level is not None:
         parts.append(f'<path class="level" d="M{_LEFT} {y(level):.1f}H{_RIGHT}"/>')
     for number, line in enumerate(lines):
@@ -80,7 +82,7 @@ def line_chart(
         span = f'data-left="{_LEFT}" data-right="{_RIGHT}" data-first="{first}" data-last="{last}"'
         parts.append(f'<path class="now" {span} d="M{_LEFT} {_TOP}V{_BOTTOM}"/>')
     return (
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT + 4}" role="img" '
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{html.escape(described, quote=True)}">{"".join(parts)}</svg>'
     )
 
@@ -106,7 +108,7 @@ def dot_strip(dots: Sequence[Dot], *, described: str, mean: float | None) -> str
     for dot, row in zip(shown, rows, strict=True):
         told = html.escape(f"{dot.name}: {shorter(dot.value)}", quote=True)
         parts.append(
-            f'<a href="{dot.href}" aria-label="{told}"><title>{told}</title>'
+            f'<a href="{dot.href}"><title>{told}</title>'
             f'<circle cx="{x(dot.value):.1f}" cy="{middle + row}" r="4"/></a>'
         )
     parts.append(f'<text x="{left - 6}" y="{_STRIP_HEIGHT - 2}">{ends[0]}</text>')
@@ -118,11 +120,13 @@ def dot_strip(dots: Sequence[Dot], *, described: str, mean: float | None) -> str
     )
 
 
-def shorter(value: float) -> str:
-    """Four digits that count, without a power of ten where it can be read without."""
+def shorter(value: float, digits: int = 4) -> str:
+    """So many digits that count, without a power of ten where it can be read without."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    return f"{value:.4g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.2e}"
+    if 10**digits <= abs(value) < 1e9:
+        return f"{value:.0f}"
+    return f"{value:.{digits}g}" if abs(value) >= 1e-4 else f"{value:.{digits - 1}e}"
 
 
 def _some(dots: list[Dot]) -> list[Dot]:
