@@ -34,8 +34,13 @@ class ShownClip:
     json: Path
 
 
-def clip_part(clip: ShownClip, page: Path, room: Room) -> str:
-    """Everything there is to see of it, without a heading."""
+def clip_part(
+    clip: ShownClip, page: Path, room: Room, *, is_alone: bool = False, is_folded: bool = False
+) -> str:
+    """Everything there is to see of it, without a heading.
+
+    `is_alone`: nothing else on the page says what the metrics mean and what was skipped.
+    """
     content = clip.content
     named = {"film": clip.video}
     if clip.reference is not None:
@@ -48,27 +53,27 @@ def clip_part(clip: ShownClip, page: Path, room: Room) -> str:
         what=clip.name,
         num_frames=about["frames"],
         fps=about["fps"],
-        is_aligned=content["comparison"]["is_aligned"],
+        waits=is_folded,
     )
-    numbers = metric_table(content["metrics"], "frames")
+    numbers = _numbers(content["metrics"], with_meaning=is_alone)
     return (
-        f'<p class="facts">{_facts(content)}</p>{_sheet(clip)}'
-        f'<div class="beside"><div>{shown}</div><div>{numbers}{_skipped(content)}</div></div>'
-        f'<div class="charts">{"".join(charts_of(content))}</div>{_data(clip, page, room)}'
+        f'<p class="facts">{_facts(content)}</p>{_sheet(clip)}<div class="beside">'
+        f'<div class="stays">{shown}</div><div>{numbers}{_skipped(content, is_open=is_alone)}'
+        f'<div class="charts">{"".join(charts_of(content))}</div></div></div>'
+        f"{_data(clip, page, room)}"
     )
 
 
-def metric_table(metrics: Mapping[str, Any], of: str, *, with_meaning: bool = False) -> str:
-    """Every metric with its direction and unit. `of`: what the mean is over, 'frames'."""
-    head = ["metric", "value", "unit", of, *(["meaning"] if with_meaning else [])]
+def _numbers(metrics: Mapping[str, Any], *, with_meaning: bool) -> str:
+    """Every metric with its direction, its unit and of how many frames it is the mean."""
+    head = ["metric", "value", "unit", "frames", *(["meaning"] if with_meaning else [])]
     rows = []
     for name, one in metrics.items():
-        count = "" if one[of] is None else str(one[of])
         row = [
             f"{name} {direction(one['better'])}",
             number(shorter(one["value"])),
             one["unit"],
-            number(count),
+            number("" if one["frames"] is None else str(one["frames"])),
         ]
         rows.append(row + ([VIDEO_METRICS[name].meaning] if with_meaning else []))
     return table(head, rows)
@@ -105,7 +110,7 @@ def _faces(about: Mapping[str, Any]) -> str:
     )
 
 
-def _skipped(content: Mapping[str, Any]) -> str:
+def _skipped(content: Mapping[str, Any], *, is_open: bool) -> str:
     skipped = content["skipped"]
     if not skipped:
         return ""
@@ -114,7 +119,8 @@ def _skipped(content: Mapping[str, Any]) -> str:
         by_reason.setdefault(reason, []).append(name)
     rows = [[", ".join(names), reason] for reason, names in by_reason.items()]
     total = f"{len(skipped)} metric{'s' if len(skipped) > 1 else ''} skipped"
-    return f"<details><summary>{total}</summary>{table(['metric', 'why'], rows)}</details>"
+    opened = " open" if is_open else ""
+    return f"<details{opened}><summary>{total}</summary>{table(['metric', 'why'], rows)}</details>"
 
 
 def _sheet(clip: ShownClip) -> str:

@@ -24,7 +24,6 @@ from imagineid_core.evaluation.report.clip_part import (
     ShownClip,
     clip_part,
     download_link,
-    metric_table,
 )
 from imagineid_core.evaluation.report.films import Limits, Room
 from imagineid_core.evaluation.report.origin import origin_tables
@@ -53,14 +52,9 @@ def write_video_page(
     clip = ShownClip(
         name=video.name, anchor="clip", content=content, video=video, reference=reference, json=data
     )
-    skipped = [[name, why] for name, why in content["skipped"].items()]
     sections = [
         paragraph(_ARROWS),
-        clip_part(clip, path, room),
-        section(
-            "What the numbers mean", metric_table(content["metrics"], "frames", with_meaning=True)
-        ),
-        *([section("Skipped metrics", table(["metric", "why"], skipped))] if skipped else []),
+        clip_part(clip, path, room, is_alone=True),
         _made(content["about"], room),
     ]
     _write(path, f"{video.name}, measured", sections)

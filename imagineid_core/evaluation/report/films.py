@@ -42,9 +42,12 @@ def players(
     what: str,
     num_frames: int,
     fps: float,
-    is_aligned: bool,
+    waits: bool,
 ) -> str:
-    """Films side by side. `named`: 'film', 'reference'; both are in the page, or both linked."""
+    """Films side by side. `named`: 'film', 'reference'; both are in the page, or both linked.
+
+    `waits`: not decoded before they are seen, for browsers play some dozens at a time.
+    """
     playable = {kind: path for kind, path in named.items() if path.suffix.lower() in _KINDS}
     told = [_trouble(kind, path) for kind, path in named.items()]
     notes = [f'<p class="note">{html.escape(one)}</p>' for one in told if one is not None]
@@ -62,7 +65,7 @@ def players(
             for path in playable.values()
         )
         notes.append(f'<p class="note">Not in the page but beside it: {links}.</p>')
-    films = []
+    films, preload = [], "none" if waits else "metadata"
     for kind, path in playable.items():
         ending = _KINDS[path.suffix.lower()]
         source = (
@@ -72,10 +75,10 @@ def players(
         )
         label = html.escape(f"{kind} of {what}", quote=True)
         films.append(
-            f'<figure><video controls playsinline loop preload="metadata" data-kind="{kind}" '
+            f'<figure><video controls playsinline preload="{preload}" data-kind="{kind}" '
             f'aria-label="{label}" src="{source}"></video><figcaption>{kind}</figcaption></figure>'
         )
-    facts = f'data-fps="{fps:g}" data-frames="{num_frames}" data-aligned="{int(is_aligned)}"'
+    facts = f'data-fps="{fps:g}" data-frames="{num_frames}"'
     return (
         f'<div class="players" {facts}>{"".join(films)}'
         f'<div class="controls" hidden></div></div>{"".join(notes)}'

@@ -33,6 +33,12 @@ const together = (box) => {
   const sound = element("select", {}, ...sounds);
   sound.onchange = () => both.forEach((one, number) => { one.muted = number !== +sound.value; });
   controls.append(element("label", {}, "sound ", sound));
+  if (box.requestFullscreen) {
+    const large = element("button", { type: "button" }, "Full screen");
+    large.onclick = () => (document.fullscreenElement ? document.exitFullscreen()
+      : box.requestFullscreen().catch(() => {}));
+    controls.append(large);
+  }
   controls.hidden = false;
   for (const one of both) {
     one.controls = false;  // they would lie over the lips
@@ -123,6 +129,7 @@ const together = (box) => {
   if (film.readyState) begin();
   else film.addEventListener("loadedmetadata", begin, { once: true });
   if (other) other.addEventListener("loadedmetadata", follow);
+  clip.addEventListener("toggle", () => both.forEach((one) => { one.preload = "metadata"; }));
   show();
 };
 

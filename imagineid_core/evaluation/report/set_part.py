@@ -264,10 +264,11 @@ def _clips(
             reference=None if one["reference"] is None else placed(folder, one["reference"]),
             json=path,
         )
-        opened = " open" if number_shown < _OPEN else ""
+        is_folded = number_shown >= _OPEN
+        opened = "" if is_folded else " open"
         parts.append(
             f'<details class="clip" id="{anchor}"{opened}><summary>{name}</summary>'
-            f"{clip_part(shown, page, room)}</details>"
+            f"{clip_part(shown, page, room, is_folded=is_folded)}</details>"
         )
     left = len(listed) - len(chosen)
     more = ""

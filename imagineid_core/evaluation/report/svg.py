@@ -14,6 +14,7 @@ MOST_DOTS = 400
 _WIDTH, _HEIGHT = 420, 184
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 412, 10, 164
 _STRIP_WIDTH, _STRIP_HEIGHT = 300, 46
+_DIGITS = 4  # behind the point at most; there is no room for more
 Values = Sequence[float | None]
 _Point = tuple[float, float | None]
 
@@ -71,7 +72,7 @@ def line_chart(
     for tick, told in _ticks(first, last, 6, whole=True):
         parts.append(f'<text x="{x(tick):.1f}" y="{_BOTTOM + 15}" class="mid">{told}</text>')
     parts.append(
-        f'<text x="{_LEFT - 9}" y="{_BOTTOM + 15}" class="end">{html.escape(across)}</text>'
+        f'<text x="{_LEFT - 14}" y="{_BOTTOM + 15}" class="end">{html.escape(across)}</text>'
     )
     if level is not None:
         parts.append(f'<path class="level" d="M{_LEFT} {y(level):.1f}H{_RIGHT}"/>')
@@ -164,7 +165,8 @@ def _ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[t
     count = math.floor(high / step + 1e-9) - math.ceil(low / step - 1e-9) + 1
     start = math.ceil(low / step - 1e-9)
     found = [(start + number) * step for number in range(count)]
-    return [(tick, f"{tick + 0.0:.{digits}f}") for tick in found]
+    form = f".{digits}f" if digits <= _DIGITS else ".0e"
+    return [(tick, f"{tick + 0.0:{form}}") for tick in found]
 
 
 def _thinned(line: Line) -> list[_Point]:

@@ -62,6 +62,9 @@ def times(page) -> list[float]:
 
 
 def test_every_film_of_the_page_can_be_played(page):
+    waiting = page.locator("details.clip:not([open]) video")
+    assert waiting.evaluate_all("(all) => all.map((one) => one.preload)") == ["none"] * 5
+    page.evaluate("document.querySelectorAll('details.clip').forEach((d) => { d.open = true; })")
     page.wait_for_function("[...document.querySelectorAll('video')].every((v) => v.readyState > 1)")
     told = page.evaluate(
         "[...document.querySelectorAll('video')].map((v) => [v.duration, v.videoWidth, !!v.error])"
