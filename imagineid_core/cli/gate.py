@@ -32,11 +32,12 @@ def add_commands(commands: Any) -> None:
     for one in (captions, face):
         one.add_argument("--samples", type=int, default=64, help="captions of 'test' (64)")
         one.add_argument("--guidance", type=float, help="guidance scale (the model's own)")
+        one.add_argument("--steps", type=int, help="of the sampler (the model's, of first frames)")
     spatial.add_argument("--adapters", required=True, metavar="DIR", help="a folder with SCA")
     spatial.add_argument("--people", type=int, default=120, help="people of 'test' (120)")
     spatial.add_argument("--frames", type=int, default=64, help="frames drawn (64)")
+    spatial.add_argument("--steps", type=int, default=20, help="steps of the sampler (20)")
     for one in (captions, face, spatial):
-        one.add_argument("--steps", type=int, default=20, help="steps of the sampler (20)")
         one.add_argument("--seed", type=int, default=0)
         one.add_argument("--sheet", metavar="FILE", help="write a picture of what was drawn")
 
@@ -96,6 +97,7 @@ def _judged(
     corpus = open_people_corpus(options.corpus)
     model = load_stable_diffusion(options.model)
     vocabulary = read_vocabulary(Path(options.model) / "tokenizer")
+    told = model.recommended.config(num_steps=options.steps, first_guidance=options.guidance)
     with stage_bars() as bars:
         return measure(
             model,
@@ -103,8 +105,8 @@ def _judged(
             train(model, corpus, partial(bars.steps, "judge")),
             corpus,
             num_samples=options.samples,
-            num_steps=options.steps,
-            guidance=model.recommended.guidance if options.guidance is None else options.guidance,
+            num_steps=told.first_steps or told.num_steps,
+            guidance=told.first_guidance,
             seed=options.seed,
             on_progress=partial(bars.steps, "sample"),
         )

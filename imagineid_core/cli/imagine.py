@@ -56,6 +56,19 @@ def add_commands(commands: Any) -> None:
         help="of the steps, from the first on, that are guided (the model's own, or 1)",
     )
     parser.add_argument(
+        "--first-steps",
+        type=int,
+        metavar="N",
+        help="denoising steps of the first frame (--steps if given, else the model's own)",
+    )
+    parser.add_argument(
+        "--first-eta",
+        type=float,
+        metavar="ETA",
+        help="DDIM's eta in the first frame: 0 draws no noise in its steps, 1 as much as DDPM (the "
+        "model's own, or 0)",
+    )
+    parser.add_argument(
         "--settles",
         type=int,
         metavar="N",
@@ -249,15 +262,14 @@ def _refuse_device(name: str) -> None:
 
 
 def _config(options: argparse.Namespace, recommended: "RecommendedConfig") -> "ImagineConfig":
-    from imagineid_core.imagine.config import ImagineConfig
-
-    steps, guidance, share = options.steps, options.guidance, options.guided_share
-    return ImagineConfig(
+    return recommended.config(
         seed=options.seed,
-        num_steps=recommended.num_steps if steps is None else steps,
-        first_guidance=recommended.guidance if guidance is None else guidance,
-        guided_share=recommended.guided_share if share is None else share,
-        settles=recommended.settles if options.settles is None else options.settles,
+        num_steps=options.steps,
+        first_guidance=options.guidance,
+        guided_share=options.guided_share,
+        first_steps=options.first_steps,
+        first_eta=options.first_eta,
+        settles=options.settles,
         warm_start=options.warm_start,
         resync=options.resync,
     )

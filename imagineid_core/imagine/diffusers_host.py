@@ -6,6 +6,7 @@ in. Knows nothing about the order of frames, and encodes no text: Y is given.
 """
 
 import inspect
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -20,6 +21,8 @@ from imagineid_core.imagine.config import LARGEST_SEED
 from imagineid_core.imagine.host import Denoising, Image, Latent, Mask, MeshPicture, Plate
 from imagineid_core.imagine.smooth_fill import smooth_fill
 from imagineid_core.imagine.stable_diffusion import StableDiffusion, scheduler_from
+
+_LOG = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -140,13 +143,18 @@ class DiffusersHost:
         else:
             latent = scheduler.add_noise(way.start.to(latent), latent, timesteps[:1])
         last_guided = way.guided_share * (first + len(timesteps))
-        draws = "generator" in inspect.signature(scheduler.step).parameters
+        taken = inspect.signature(scheduler.step).parameters
+        if way.eta and "eta" not in taken:
+            _LOG.warning(
+                "%s has no eta, so its own steps are taken; DDIMScheduler has one",
+                type(scheduler).__name__,
+            )
         for step, timestep in enumerate(timesteps, start=first):
             scaled = scheduler.scale_model_input(latent, timestep)
             guidance = way.guidance if step < last_guided else 1.0
             predicted = self._guided(scaled, timestep, features, guidance)
-            extra = {}
-            if draws:
+            extra: dict[str, Any] = {"eta": way.eta} if way.eta and "eta" in taken else {}
+            if "generator" in taken:
                 extra["generator"] = torch.Generator().manual_seed(way.step_seed(step))
             latent = scheduler.step(predicted, timestep, latent, return_dict=False, **extra)[0]
             way.on_step(step - first + 1)

@@ -37,6 +37,7 @@ class Denoising:
     step_seed: Callable[[int], int]  # the seed of what a stochastic sampler draws in a step
     on_step: Callable[[int], None]  # called after each step with how many are done; may raise
     guided_share: float = 1.0  # of all steps, from the first on, in which there is guidance
+    eta: float = 0.0  # DDIM's: the share of a step's noise that is drawn anew
     start: Latent | None = None  # begin from this latent, noised, instead of from noise alone
     strength: float = 1.0  # and how far it is noised: the share of the steps that is run
 

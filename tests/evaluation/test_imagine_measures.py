@@ -34,6 +34,7 @@ from imagineid_core.evaluation.metrics import Metric
 from imagineid_core.face.landmarks import MOUTH
 from imagineid_core.face.open_face import open_face_basis
 from imagineid_core.imagine.adapters import load_adapters
+from imagineid_core.imagine.recommended import RecommendedConfig
 from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
 from imagineid_core.motion.track import still_track
 from imagineid_core.values import PAPER_FPS, Performance
@@ -43,6 +44,7 @@ from tests.imagine.tiny_diffusion import save_tiny_suite
 from tests.tiny import tiny_pad
 
 BASIS = open_face_basis()
+FEW = RecommendedConfig(num_steps=2, guidance=2.0)
 
 
 def performance(count, seed=0):
@@ -169,7 +171,7 @@ def test_only_what_no_mask_ever_hides_is_background():
 
 
 def test_a_clip_that_was_cut_short_goes_on_and_is_the_same(tmp_path, parts):
-    asked, config = performance(3), clip_config(1, 2, 2.0)
+    asked, config = performance(3), clip_config(FEW, 1)
     whole = maker_in(tmp_path / "a", parts).clip("x", asked, config)
 
     def cut(name, done, total):
@@ -193,14 +195,18 @@ def test_a_clip_that_was_cut_short_goes_on_and_is_the_same(tmp_path, parts):
 
 @pytest.mark.parametrize("change", ["voice", "seed", "weights", "words"])
 def test_another_voice_seed_model_or_prompt_is_another_clip(tmp_path, parts, change):
-    maker, asked, config = maker_in(tmp_path, parts), performance(1), clip_config(1, 1, 1.0)
+    maker, asked, config = (
+        maker_in(tmp_path, parts),
+        performance(1),
+        clip_config(FEW, 1, num_steps=1, first_guidance=1.0),
+    )
     maker.clip("x", asked, config)
     if change == "weights":
         replace(maker, made_with="others").clip("x", asked, config)
     elif change == "voice":
         maker.clip("x", unheard(asked), config)
     elif change == "seed":
-        maker.clip("x", asked, clip_config(2, 1, 1.0))
+        maker.clip("x", asked, clip_config(FEW, 2, num_steps=1, first_guidance=1.0))
     else:
         maker.clip("x", asked, config, prompt="red hat")
     assert len(list(tmp_path.iterdir())) == 2

@@ -229,6 +229,16 @@ def test_a_first_frame_settles_as_a_coherent_frame_of_itself():
     assert len(alone.ways) == 2
 
 
+def test_a_first_frame_may_take_other_steps_and_draw_noise_in_them():
+    host, meshes, told = CountingHost(), mesh_pictures(2), []
+    config = replace(CONFIG, first_steps=5, first_eta=1.0, settles=1)
+    frames(host, meshes, config, on_step=lambda *step: told.append(step))
+    assert [(way.num_steps, way.eta) for way in host.ways] == [(5, 1.0), (3, 0.0), (3, 0.0)]
+    of_first = [step for index, step, steps in told if index == 0 and steps == 3]
+    assert of_first == sorted(of_first)
+    assert (len(of_first), of_first[0], of_first[-1]) == (8, 1, 3)
+
+
 def test_resync_every_frame_is_the_plain_path_and_rarer_is_not():
     meshes = mesh_pictures(5)
     plain = frames(CountingHost(), meshes)
@@ -401,6 +411,8 @@ def test_step_seeds_belong_to_seed_and_step_and_to_the_frame_if_asked():
         ("guidance", 0.5, "guidance is 0.5"),
         ("guided_share", 0.0, "guided_share is 0"),
         ("settles", -1, "settles is -1"),
+        ("first_eta", 1.5, "first_eta is 1.5"),
+        ("first_steps", 0, "first_steps is 0"),
         ("warm_start", 1.5, "warm_start is 1.5"),
         ("matte_dilation", 0.9, "matte_dilation is 0.9"),
         ("mouth_fill", 2.0, "mouth_fill is 2"),

@@ -167,6 +167,32 @@ def test_a_stochastic_scheduler_draws_from_the_seeds_it_is_given():
     assert torch.equal(denoised(tiny_host(), 1), denoised(tiny_host(), 2))
 
 
+def test_eta_is_ddims_own_and_draws_from_the_seeds_it_is_given(caplog):
+    host, model = tiny_host(spatial=None), tiny_model()
+    latent = noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4))
+    model.scheduler.set_timesteps(4)
+    for step, timestep in enumerate(model.scheduler.timesteps):
+        predicted = model.unet(latent, timestep, texts()["text"]).sample
+        drawn = torch.Generator().manual_seed(7 + step)
+        latent = model.scheduler.step(
+            predicted, timestep, latent, eta=1.0, generator=drawn
+        ).prev_sample
+    way = Denoising(
+        num_steps=4, guidance=1.0, eta=1.0, step_seed=lambda step: 7 + step, on_step=lambda _: None
+    )
+    with torch.no_grad():
+        made = host.denoise(noise, host.condition(MESHES[0], None, None, None), way)
+        torch.testing.assert_close(made, latent, atol=1e-5, rtol=0)
+        plain = host.denoise(
+            noise, host.condition(MESHES[0], None, None, None), replace(way, eta=0.0)
+        )
+    assert not torch.allclose(made, plain, atol=1e-2)
+    assert "has no eta" not in caplog.text
+    other = tiny_host(tiny_model("EulerDiscreteScheduler"))
+    assert torch.equal(denoised(other, 1, eta=1.0), denoised(other, 1))
+    assert "EulerDiscreteScheduler has no eta" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["DDIMScheduler", "EulerDiscreteScheduler"])
 def test_a_warm_start_runs_its_share_of_the_steps(name):
     model = tiny_model(name)

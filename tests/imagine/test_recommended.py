@@ -5,6 +5,7 @@ import torch
 
 from imagineid_core.errors import WeightsError
 from imagineid_core.imagine.adapters import encoded_prompt
+from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.imagine.mini_suite import MINI_RECOMMENDED
 from imagineid_core.imagine.recommended import (
     RECOMMENDED,
@@ -26,6 +27,17 @@ def test_what_a_model_recommends_is_read_as_it_was_written(tmp_path):
     for told in (MINI_RECOMMENDED, RecommendedConfig(guidance=3.5, guided_share=0.5)):
         save_recommended(tmp_path, told)
         assert load_recommended(tmp_path) == told
+
+
+def test_what_is_chosen_wins_over_what_a_model_recommends():
+    told = MINI_RECOMMENDED.config(seed=3, first_guidance=None)
+    assert (told.num_steps, told.first_steps, told.first_eta) == (20, 50, 1.0)
+    assert (told.first_guidance, told.guided_share, told.settles) == (2.0, 0.5, 1)
+    chosen = MINI_RECOMMENDED.config(num_steps=4, first_eta=0.0, settles=0)
+    assert (chosen.num_steps, chosen.first_eta, chosen.settles) == (4, 0.0, 0)
+    assert chosen.first_steps is None  # whoever chooses the steps chooses them for all frames
+    assert MINI_RECOMMENDED.config(num_steps=4, first_steps=9).first_steps == 9
+    assert RecommendedConfig().config() == ImagineConfig()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"steps": 3}', '{"num_steps": "3"}'])

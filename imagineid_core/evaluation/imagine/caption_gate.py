@@ -47,8 +47,8 @@ def measure_captions(
     corpus: PeopleCorpus,
     *,
     num_samples: int = 64,
-    num_steps: int = 20,
-    guidance: float = 2.0,
+    num_steps: int,
+    guidance: float,
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> tuple[dict[str, float], Float[Tensor, "samples 3 height width"]]:

@@ -24,6 +24,7 @@ from imagineid_core.imagine.adapters import Adapters, host_for
 from imagineid_core.imagine.autoregressive import imagine
 from imagineid_core.imagine.config import ImagineConfig
 from imagineid_core.imagine.host import Host, Image
+from imagineid_core.imagine.recommended import RecommendedConfig
 from imagineid_core.imagine.resume import ImaginedFrame, load_frame, save_frame
 from imagineid_core.imagine.stable_diffusion import StableDiffusion
 from imagineid_core.pipeline.imagined_film import MeshPictures
@@ -155,18 +156,9 @@ class ClipMaker:
         return digest.hexdigest()
 
 
-def clip_config(
-    seed: int, num_steps: int, guidance: float, guided_share: float = 1.0, settles: int = 0
-) -> ImagineConfig:
-    """Alg. 1; `resync=1` keeps every z_0 and changes no bit of a frame."""
-    return ImagineConfig(
-        seed=seed,
-        num_steps=num_steps,
-        first_guidance=guidance,
-        guided_share=guided_share,
-        settles=settles,
-        resync=1,
-    )
+def clip_config(recommended: RecommendedConfig, seed: int, **chosen: Any) -> ImagineConfig:
+    """As the model wants to be used; `resync=1` keeps every z_0 and changes no bit of a frame."""
+    return recommended.config(seed=seed, resync=1, **chosen)
 
 
 def _keep(folder: Path, done: ImaginedFrame) -> None:

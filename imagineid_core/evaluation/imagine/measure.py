@@ -73,10 +73,7 @@ class Sources:
 class Measured:
     """Filled part by part; `values` are the report's numbers, None where nothing was measured."""
 
-    num_steps: int
-    guidance: float
-    guided_share: float
-    settles: int
+    config: ImagineConfig  # of all clips, but for the seed
     values: dict[str, float | None] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     made: dict[str, int] = field(default_factory=dict)
@@ -103,12 +100,10 @@ def measure_imagining(
     on_progress: Progress | None = None,
 ) -> Measured:
     """All of the plan; clips and probes that are there are not made again."""
-    recommended = maker.model.recommended
     made = Measured(
-        num_steps=plan.num_steps or recommended.num_steps,
-        guidance=plan.guidance or recommended.guidance,
-        guided_share=recommended.guided_share,
-        settles=recommended.settles,
+        config=clip_config(
+            maker.model.recommended, seed, num_steps=plan.num_steps, first_guidance=plan.guidance
+        )
     )
     with _timed(made, "hear voices"):
         voices = held_out_voices(
@@ -137,7 +132,7 @@ def measure_imagining(
     ):
         with _timed(made, part):
             run()
-    made.calls = count_calls(ImagineConfig(num_steps=made.num_steps))[1]
+    made.calls = count_calls(ImagineConfig(num_steps=made.config.num_steps))[1]
     return made
 
 
@@ -159,8 +154,7 @@ class _Work:
         self.voices, self.probes, self.split, self.seed = voices, probes, split, seed
 
     def config(self, seed: int) -> ImagineConfig:
-        made = self.made
-        return clip_config(seed, made.num_steps, made.guidance, made.guided_share, made.settles)
+        return replace(self.made.config, seed=seed)
 
     def diverse_config(self, seed: int) -> ImagineConfig:
         """Of what diverse mode makes alone; a frame that settles is a coherent one."""

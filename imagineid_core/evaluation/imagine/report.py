@@ -90,7 +90,7 @@ def _report(
     split: str,
     seed: int,
 ) -> dict[str, Any]:
-    values = measured.values
+    values, config = measured.values, measured.config
     return {
         **{name: _finite(name, values.get(name)) for name in IMAGINE_METRICS},
         "calls": measured.calls,
@@ -100,10 +100,12 @@ def _report(
         "missing_adapters": list(adapters.missing),
         "notes": _notes(measured, adapters),
         "feature": "RMS difference of thumbnails of 16 x 16 pixels in [-1, 1]",
-        "num_steps": measured.num_steps,
-        "guidance": measured.guidance,
-        "guided_share": measured.guided_share,
-        "settles": measured.settles,
+        "num_steps": config.num_steps,
+        "guidance": config.first_guidance,
+        "guided_share": config.guided_share,
+        "first_steps": config.first_steps or config.num_steps,
+        "first_eta": config.first_eta,
+        "settles": config.settles,
         "plan": asdict(plan),
         "split": split,
         "seed": seed,

@@ -19,6 +19,7 @@ from imagineid_core.training.latent_batches import posterior_means
 
 Images = Float[Tensor, "samples 3 height width"]
 _AT_ONCE = 16  # pictures in a batch
+_STEPS_APART = 1_000_003  # of the seeds of what a sample's steps draw
 
 
 def portraits_of(corpus: PeopleCorpus, name: str) -> Float[Tensor, "frames 3 height width"]:
@@ -77,10 +78,14 @@ def draw_samples(
     unheard = model.text_encoder(nothing).last_hidden_state
     images = []
     for rows in torch.arange(len(tokens)).split(_AT_ONCE):
+        drawn = [
+            torch.Generator().manual_seed(_STEPS_APART * (seed + 1) + int(row)) for row in rows
+        ]
         states = model.text_encoder(tokens[rows]).last_hidden_state
         latent = denoised(
             model, noise[rows], states, num_steps=num_steps, unheard=unheard, guidance=guidance,
-            guided_share=model.recommended.guided_share,
+            guided_share=model.recommended.guided_share, eta=model.recommended.first_eta,
+            drawn=drawn,
         )  # fmt: skip
         images.append(decoded(model.vae, latent))
         if on_progress is not None:
@@ -105,9 +110,14 @@ def denoised(
     unheard: Float[Tensor, "1 others dim"] | None = None,
     guidance: float = 1.0,
     guided_share: float = 1.0,
+    eta: float = 0.0,
+    drawn: Sequence[torch.Generator] = (),
     features: Features = (),
 ) -> Float[Tensor, "batch channels rows columns"]:
-    """Latents of many pictures at once; guided away from `unheard`, steered by SCA's maps."""
+    """Latents of many pictures at once; guided away from `unheard`, steered by SCA's maps.
+
+    The scheduler's steps add noise if `eta` is not 0, each picture from its own of `drawn`.
+    """
     both = states
     if unheard is None or guidance == 1:
         guided_share = 0.0
@@ -115,6 +125,7 @@ def denoised(
         both = torch.cat([unheard.expand_as(states), states])
     scheduler: Any = model.scheduler
     scheduler.set_timesteps(num_steps)
+    noisy = {"eta": eta, "generator": list(drawn)} if eta else {}
     latent = noise * scheduler.init_noise_sigma
     for step, timestep in enumerate(scheduler.timesteps):
         is_guided = step < guided_share * num_steps
@@ -129,7 +140,7 @@ def denoised(
         if is_guided:
             without, with_prompt = predicted.chunk(2)
             predicted = without + guidance * (with_prompt - without)
-        latent = scheduler.step(predicted, timestep, latent).prev_sample
+        latent = scheduler.step(predicted, timestep, latent, **noisy).prev_sample
     return latent
 
 
