@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-FRAMES, STEPS = 4, 20
+FRAMES, STEPS = 3, 20
 GUIDANCE, SEED = 2.0, 5
 MOST = 1.05
 CONTROL = 0.04  # how far stock may be from itself, by the best of
-ROUNDS, MOST_ROUNDS = 3, 8  # more are made while it is further
+ROUNDS, MOST_ROUNDS = 3, 6  # more are made while it is further
 
 
 class SpatialAsStock(nn.Module):
@@ -57,7 +57,12 @@ def ours(pack, suite, networks, mesh):
             show_size=128,
             show_label=False,
             adapters=bundle,
-            options={"settles": 0, "guided_share": 1.0},
+            options={
+                "settles": 0,
+                "guided_share": 1.0,
+                "first_steps": STEPS,
+                "first_eta": 0.0,
+            },
         )
 
     return made
