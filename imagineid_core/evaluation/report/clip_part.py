@@ -93,7 +93,9 @@ def _facts(content: Mapping[str, Any]) -> str:
         told.append(
             f"{what} <code>{html.escape(about['file'])}</code>: {frames}, {size}{_faces(about)}"
         )
-    return "; ".join(told)
+    read = content["video"]["read_by"]
+    by = "; ".join(f"{slot.replace('_', ' ')} by {one}" for slot, one in read.items())
+    return "; ".join(told) + (f". Read: {html.escape(by)}." if by else ".")
 
 
 def _faces(about: Mapping[str, Any]) -> str:

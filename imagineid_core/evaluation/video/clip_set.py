@@ -188,9 +188,10 @@ def _measure_clip(task: _Task, extractors: Extractors) -> tuple[str, str | None]
 
 
 def _key(task: _Task) -> str:
-    """Of all that decides a clip's numbers: files, options, networks, this code's version."""
+    """Of all that decides a clip's numbers: files, options, networks, this code and its metrics."""
     digest = hashlib.sha256()
-    said = (VERSION, task.protocol, asdict(task.comparison), task.clip.files.emotion)
+    metrics = PROTOCOLS[task.protocol].all_metrics
+    said = (VERSION, task.protocol, metrics, asdict(task.comparison), task.clip.files.emotion)
     digest.update(json.dumps(said, sort_keys=True).encode())
     for path in paths_of(task.clip.files):
         if not path.exists():

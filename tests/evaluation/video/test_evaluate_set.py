@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,10 @@ def test_a_set_goes_on_with_what_is_missing_or_changed_only(made, tmp_path, monk
     assert asked[2:] == ["anna", "béla [1]"]  # a changed file, and a result that was cut off
     assert evaluate(*arguments, "--seconds", "0.2") == 0
     assert len(asked) == 6  # other options
+    fewer = replace(PROTOCOLS["self"], metrics=PROTOCOLS["self"].metrics[:-1])
+    monkeypatch.setitem(clip_set.PROTOCOLS, "self", fewer)
+    assert evaluate(*arguments) == 0
+    assert len(asked) == 8  # other metrics, as in another version
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ pytestmark = [
 FILMS = "[...document.querySelectorAll('#s0c0 video')]"
 READY = f"() => {FILMS}.length == 2 && {FILMS}.every((one) => one.readyState >= 2)"
 HALF_A_FRAME = 0.02  # seconds
+PATIENCE = 120_000  # milliseconds, for machines with other things to do
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,7 @@ def measured(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
+    playwright.expect.set_options(timeout=PATIENCE)
     with playwright.sync_playwright() as browsers:
         opened = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened
@@ -47,6 +49,7 @@ def page(browser, measured):
 
 def opened(browser, path, **options):
     page, errors = browser.new_page(**options), []
+    page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text))
     page.on("requestfailed", lambda asked: errors.append(asked.url[:100]))
@@ -81,12 +84,12 @@ def test_film_and_reference_play_together_with_one_sound_and_the_curves_follow(p
     clip = page.locator("#s0c0")
     clip.get_by_label("speed").select_option("0.25")
     clip.get_by_role("button", name="Play both").click()
-    page.wait_for_function(f"{FILMS}[0].currentTime > 0.2 && !{FILMS}[1].paused")
-    first, second = times(page)
-    assert abs(first - second) < 2 * HALF_A_FRAME
+    apart = f"Math.abs({FILMS}[0].currentTime - {FILMS}[1].currentTime)"
+    playing = f"{FILMS}[0].currentTime > 0.1 && {FILMS}.every((one) => !one.paused)"
+    page.wait_for_function(f"{playing} && {apart} < {HALF_A_FRAME}")
     assert page.evaluate(f"{FILMS}.map((one) => one.muted)") == [False, True]
     clip.get_by_role("button", name="Pause").click()
-    page.wait_for_function(f"Math.abs({FILMS}[0].currentTime - {FILMS}[1].currentTime) < 0.001")
+    page.wait_for_function(f"{apart} < 0.001")
     frame = int(times(page)[0] * 25)
     assert clip.locator("output").inner_text() == f"frame {frame} of 12"
     moved = clip.locator(".now").first.get_attribute("transform")
