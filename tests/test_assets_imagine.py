@@ -248,4 +248,4 @@ def test_adapters_of_another_model_are_not_packed(trained, tmp_path, capsys):
 def test_listening_networks_have_no_prompt(trained, tmp_path, capsys):
     given = ("--prompt", "a face", "--assets", tmp_path)
     assert run("assets", "pack", trained / "adapters", *given) == 2
-    assert "--prompt is given, but listening networks have none" in capsys.readouterr().err
+    assert "--prompt is given, but the suite 'listen' has none" in capsys.readouterr().err

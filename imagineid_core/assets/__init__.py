@@ -2,11 +2,12 @@
 
 from imagineid_core.assets.manifest import Manifest, ShippedFile, ShippedSuite, read_manifest
 from imagineid_core.assets.pack import pack_suite
-from imagineid_core.assets.suite import IMAGINE, LISTEN, SHIPPED, SUITES, check_suite
+from imagineid_core.assets.suite import IMAGINE, LISTEN, READ, SHIPPED, SUITES, check_suite
 
 __all__ = [
     "IMAGINE",
     "LISTEN",
+    "READ",
     "SHIPPED",
     "SUITES",
     "Manifest",

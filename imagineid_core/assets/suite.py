@@ -16,7 +16,7 @@ from imagineid_core.errors import InputError, WeightsError
 SHIPPED = Path(__file__).parent
 MEGABYTE = 1_000_000
 _BLOCK = 2**20  # bytes
-LISTEN, IMAGINE = "listen", "imagine"
+LISTEN, IMAGINE, READ = "listen", "imagine", "read"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,13 @@ SUITES: Mapping[str, SuiteParts] = {
         most_bytes=40 * MEGABYTE,
         training="imagineid train imagine --preset mini",
         option="--model",
+    ),
+    READ: SuiteParts(
+        parts=("face_reader",),
+        is_half_precision=True,
+        most_bytes=MEGABYTE,
+        training="imagineid train reader --preset mini",
+        option="--extractor landmarks=MODULE:OBJECT",
     ),
 }
 

@@ -8,6 +8,17 @@ from typing import Any
 
 from imagineid_core.errors import InputError, WeightsError
 
+# Options that say what a model recommends, and what they are there.
+_RECOMMENDED = {
+    "prompt": "prompt",
+    "steps": "num_steps",
+    "guidance": "guidance",
+    "guided_share": "guided_share",
+    "first_steps": "first_steps",
+    "first_eta": "first_eta",
+    "settles": "settles",
+}
+
 
 def add_commands(commands: Any) -> None:
     assets = commands.add_parser("assets", help="check the shipped weights, or pack new ones")
@@ -21,7 +32,9 @@ def add_commands(commands: Any) -> None:
         metavar="TRAINED_DIR",
         help="folder with the trained files; of 'imagine' the model, then those of its adapters",
     )
-    pack.add_argument("--suite", default="listen", choices=("listen", "imagine"), help="(listen)")
+    pack.add_argument(
+        "--suite", default="listen", choices=("listen", "imagine", "read"), help="(listen)"
+    )
     pack.add_argument(
         "--report",
         metavar="JSON",
@@ -41,6 +54,8 @@ def add_commands(commands: Any) -> None:
     pack.add_argument("--steps", type=int, help="steps a frame it is best used with ('imagine')")
     pack.add_argument("--guidance", type=float, help="and the guidance ('imagine')")
     pack.add_argument("--guided-share", type=float, help="and its share of the steps ('imagine')")
+    pack.add_argument("--first-steps", type=int, help="and the first frame's steps ('imagine')")
+    pack.add_argument("--first-eta", type=float, help="and its eta ('imagine')")
     pack.add_argument("--settles", type=int, help="and how often first frames settle ('imagine')")
     pack.set_defaults(run=run_pack)
     for command in (check, pack):
@@ -69,12 +84,13 @@ def run_pack(options: argparse.Namespace) -> None:
     from imagineid_core.assets.manifest import MANIFEST
 
     folder, name = _folder(options), options.suite
-    if name == LISTEN:
-        _check_listening(options)
-        also = {}
-    else:
-        assert name == IMAGINE
+    also: dict[str, bytes] = {}
+    if name == IMAGINE:
         also = _check_imagining(options)
+    elif name == LISTEN:
+        _check_listening(options)
+    else:
+        _check_reading(options)
     suite = pack_suite(
         name,
         *options.trained,
@@ -96,19 +112,29 @@ def _check_listening(options: argparse.Namespace) -> None:
     from imagineid_core.listen.pad import load_pad
     from imagineid_core.motion.head_pose import find_head_motion
 
-    if len(options.trained) > 1:
-        raise InputError(
-            f"{len(options.trained)} folders are given, but listening networks are trained "
-            "together and lie in one. Give that one."
-        )
-    for option in ("prompt", "steps", "guidance", "guided_share", "settles"):
-        if getattr(options, option) is not None:
-            raise InputError(
-                f"--{option.replace('_', '-')} is given, but listening networks have none. "
-                "Leave it out, or add --suite imagine."
-            )
+    _check_alone(options, "listening networks are trained together and lie in one")
     load_pad(options.trained[0])
     find_head_motion(options.trained[0])
+
+
+def _check_reading(options: argparse.Namespace) -> None:
+    from imagineid_core.assets.suite import file_name
+    from imagineid_core.face.reader import ARCHITECTURE, load_face_reader
+
+    _check_alone(options, "a face reader is one file")
+    load_face_reader(Path(options.trained[0]) / file_name(ARCHITECTURE))
+
+
+def _check_alone(options: argparse.Namespace, told: str) -> None:
+    """One folder, and nothing that a model alone has."""
+    if len(options.trained) > 1:
+        raise InputError(f"{len(options.trained)} folders are given, but {told}. Give that one.")
+    for option in _RECOMMENDED:
+        if getattr(options, option) is not None:
+            raise InputError(
+                f"--{option.replace('_', '-')} is given, but the suite '{options.suite}' has none. "
+                "Leave it out, or add --suite imagine."
+            )
 
 
 def _check_imagining(options: argparse.Namespace) -> dict[str, bytes]:
@@ -126,13 +152,7 @@ def _check_imagining(options: argparse.Namespace) -> dict[str, bytes]:
             for path in find_adapters(place).values():
                 _check_origin(path, model)
     told = model.recommended if (model_folder / RECOMMENDED).is_file() else MINI_RECOMMENDED
-    chosen = {
-        "prompt": options.prompt,
-        "num_steps": options.steps,
-        "guidance": options.guidance,
-        "guided_share": options.guided_share,
-        "settles": options.settles,
-    }
+    chosen = {field: getattr(options, option) for option, field in _RECOMMENDED.items()}
     changed = {name: value for name, value in chosen.items() if value is not None}
     return {RECOMMENDED: recommended_bytes(dataclasses.replace(told, **changed))}
 

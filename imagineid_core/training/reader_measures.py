@@ -34,7 +34,7 @@ def measure_reader(
     split: str = "test",
 ) -> Mapping[str, Figures]:
     """By what is shown: portraits as drawn, as an autoencoder gives them back (if any), as in
-    training, and pictures without a face, as the share refused of each kind."""
+    training, and pictures without a face, one a person, as the share refused of each kind."""
     still = replace(config, faceless=0.0, generated=0.0, elsewhere=0.0, moved=0.0, disturbed=0.0)
     shown = {
         "as_drawn": (still, None),
@@ -68,7 +68,7 @@ def measure_reader(
 def figures(reader: FaceReader, batches: ReaderBatches) -> Figures:
     """Means over faces; `mouth_r`: Pearson's r of the openings read and true; shares of faces."""
     off, eyes, read_open, true_open, seen = [], [], [], [], []
-    for batch in _all(batches):
+    for batch in _first(batches, batches.num_in_order):
         read = reader.eval()(batch.images)
         off.append((read.landmarks - batch.landmarks).norm(dim=-1))
         eyes.append(eye_distance(batch.landmarks))
@@ -91,9 +91,10 @@ def figures(reader: FaceReader, batches: ReaderBatches) -> Figures:
 
 @torch.no_grad()
 def _refused(reader: FaceReader, batches: ReaderBatches) -> float:
-    read = [reader.eval()(batch.images).face <= 0 for batch in _all(batches)]
+    num_batches = -(-len(batches.names) // batches.config.batch_size)
+    read = [reader.eval()(one.images).face <= 0 for one in _first(batches, num_batches)]
     return float(torch.cat(read).float().mean())
 
 
-def _all(batches: ReaderBatches) -> Iterator[ReaderBatch]:
-    return (batches(index, ALL) for index in range(batches.num_in_order))
+def _first(batches: ReaderBatches, count: int) -> Iterator[ReaderBatch]:
+    return (batches(index, ALL) for index in range(count))

@@ -23,17 +23,17 @@ class ReaderPreset:
 
 
 def mini() -> ReaderPreset:
-    """40,000 pictures: several minutes on one core."""
+    """35,200 pictures: a quarter of an hour on one core."""
     return ReaderPreset(
         name="mini",
         loop=LoopConfig(
-            num_steps=2_500,
+            num_steps=2_200,
             optimizer="muon",
             learning_rate=4e-3,
             warmup_steps=50,
-            average_decay=0.995,
+            average_decay=0.99,
             log_every=25,
-            validate_every=250,
+            validate_every=200,
             num_validation_batches=16,
             checkpoint_every=100,
         ),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from imagineid_core.assets import READ, check_suite, read_manifest
 from imagineid_core.checkpoint import read_tensors
 from imagineid_core.cli import build_parser, main
 from imagineid_core.cli.train_on_people import PRESETS as OFFERED
@@ -242,3 +243,18 @@ def test_the_presets_offered_are_those_there_are():
     assert set(OFFERED) == set(PRESETS)
     assert {name: make().name for name, make in PRESETS.items()} == {n: n for n in PRESETS}
     assert build_parser().parse_args(["train", "reader"]).preset == mini().name
+
+
+def test_it_is_packed_as_a_suite_of_its_own(trained, tmp_path, capsys):
+    folder, result = trained
+    arguments = ["assets", "pack", str(folder), "--suite", "read", "--assets", str(tmp_path)]
+    assert main(arguments) == 0
+    packed = check_suite(READ, tmp_path) / result.path.name
+    assert packed.read_bytes() == result.path.read_bytes()
+    (told,) = read_manifest(tmp_path).suites[READ].files.values()
+    assert told.training["test"] == result.metrics
+    assert told.training["command"] == "imagineid train reader --preset smoke --seed 3"
+    assert main([*arguments, "--prompt", "a face"]) == 2
+    assert "--prompt is given, but the suite 'read' has none" in capsys.readouterr().err
+    assert main(["assets", "pack", str(folder), str(tmp_path), *arguments[3:]]) == 2
+    assert "a face reader is one file" in capsys.readouterr().err
