@@ -19,6 +19,7 @@ from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:
     from imagineid_core.corpus.clip import Corpus
+    from imagineid_core.evaluation.video.extractors import ExtractorSources
 
 PROTOCOLS = ("mead", "hdtf", "self", "cross")
 _PAGE, _JSON = "tables.html", "tables.json"
@@ -53,6 +54,13 @@ def add_tables(what: Any) -> None:
     )
     tables.add_argument("--clips", type=int, default=4, metavar="N", help="of the suite (4)")
     tables.add_argument("--frames", type=int, default=50, metavar="N", help="of each (50)")
+    tables.add_argument(
+        "--landmarks",
+        choices=("mini", "mesh"),
+        default="mini",
+        help="of the suite's films: what the shipped face reader sees in them, or what their "
+        "meshes asked for (mini)",
+    )
     tables.add_argument("--talkers", metavar="DIR", help="a talker corpus (a small one is made)")
     tables.add_argument("--steps", type=int, metavar="N", help="steps a frame (the model's own)")
     tables.add_argument("--seed", type=seed_number, default=0, help="of people and frames (0)")
@@ -196,6 +204,7 @@ def _of_suite(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             list_clips(folder),
             folder / _SUITE_RESULTS,
             protocol="mead",
+            sources=_readers(options.landmarks),
             about=made_by(
                 options.told_command,
                 seed=options.seed,
@@ -204,6 +213,13 @@ def _of_suite(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             ),
             on_progress=lambda done, total: bars.steps("measure", done, total),
         )
+
+
+def _readers(landmarks: str) -> "ExtractorSources":
+    from imagineid_core.evaluation.video.extractors import ExtractorSources
+
+    plugins = () if landmarks == "mesh" else (("landmarks", landmarks),)
+    return ExtractorSources(plugins=plugins)
 
 
 def _talkers(options: argparse.Namespace, folder: Path, bars: StageBars) -> "Corpus":

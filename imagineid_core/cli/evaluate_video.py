@@ -50,7 +50,8 @@ def add_networks(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="SLOT=MODULE:OBJECT",
         help="your own network: landmarks, fid, identity, age, gender, emotion, emotion_classes, "
-        "coefficients or head_pose; may be given again",
+        "coefficients or head_pose; may be given again. landmarks=mini: the shipped face reader, "
+        "which knows the open face's synthetic people alone, no photographs",
     )
 
 
@@ -134,7 +135,7 @@ def networks_of(options: argparse.Namespace) -> "ExtractorSources":
     plugins: dict[str, str] = {}
     for given in options.extractor:
         slot, separator, place = given.partition("=")
-        if not separator or ":" not in place:
+        if not separator or (":" not in place and given != "landmarks=mini"):
             raise InputError(
                 f"--extractor is '{given}'. Give SLOT=MODULE:OBJECT, for example "
                 "identity=my_arcface:features."

@@ -1,7 +1,8 @@
 """Networks that a user brings to read features off frames, and the ones read from known files.
 
 An extractor is a callable: RGB frames in [-1, 1] to one row of numbers each, NaN where it finds no
-face. It comes as 'MODULE:OBJECT', OBJECT being the callable, or as weights of a network known here.
+face. It comes as 'MODULE:OBJECT', OBJECT being the callable, as weights of a network known here, or
+as 'mini', the face reader that is shipped.
 Knows nothing about metrics.
 """
 
@@ -19,6 +20,12 @@ from torch import Tensor, nn
 from imagineid_core.errors import InputError, WeightsError
 from imagineid_core.evaluation.video.clip import digest_of
 from imagineid_core.evaluation.video.inception import load_inception
+from imagineid_core.evaluation.video.mini_reader import (
+    MINI,
+    about_mini,
+    mini_reader,
+    weights_of_mini,
+)
 from imagineid_core.evaluation.video.syncnet import SyncNet, load_syncnet
 from imagineid_core.face.coefficient_vector import vector_from_coefficients
 from imagineid_core.face.recon_net import ReconNet
@@ -41,11 +48,14 @@ SLOTS: Mapping[str, str] = {
 }
 
 
+_MINI = ("landmarks", MINI)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExtractorSources:
     """Where they come from: plain words, so that other processes can load their own."""
 
-    plugins: tuple[tuple[str, str], ...] = ()  # slot, 'MODULE:OBJECT'
+    plugins: tuple[tuple[str, str], ...] = ()  # slot, 'MODULE:OBJECT' or 'mini' (landmarks)
     syncnet: str | None = None
     inception: str | None = None
     recon: str | None = None
@@ -76,7 +86,9 @@ def load_extractors(sources: ExtractorSources) -> Extractors:
                 f"there is no extractor '{slot}' (given as {place}). Use one of: "
                 f"{', '.join(SLOTS)}."
             )
-        by_slot[slot], names[slot] = _plugin(slot, place), place
+        is_mini = (slot, place) == _MINI
+        by_slot[slot] = mini_reader() if is_mini else _plugin(slot, place)
+        names[slot] = about_mini() if is_mini else place
     loaded: dict[str, nn.Module] = {}
     for slot, file, load in (
         ("syncnet", sources.syncnet, load_syncnet),
@@ -109,6 +121,7 @@ def weights_of(sources: ExtractorSources) -> dict[str, str]:
         "syncnet": sources.syncnet,
         "inception": sources.inception,
         "recon": sources.recon,
+        "landmarks": str(weights_of_mini()) if _MINI in sources.plugins else None,
     }
     return {
         f"{what}: {Path(file).name}": digest_of(Path(file))

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from imagineid_core.errors import InputError
+from imagineid_core.evaluation.video.against_mesh import distances_to_mesh, reader_errors
 from imagineid_core.evaluation.video.clip import Clip
 from imagineid_core.evaluation.video.drift import (
     colour_curve,
@@ -56,7 +57,7 @@ from imagineid_core.evaluation.video.lip_sync import (
     steady,
     whole_faces,
 )
-from imagineid_core.evaluation.video.observe import Observed
+from imagineid_core.evaluation.video.observe import MESH_LANDMARKS, Observed
 from imagineid_core.evaluation.video.registry import NEEDS, VIDEO_METRICS
 from imagineid_core.evaluation.video.sharpness import BLOCK
 from imagineid_core.face.landmarks import MOUTH
@@ -158,6 +159,8 @@ def _lacking(compared: Compared, extractors: Extractors) -> dict[str, str]:
     there |= {
         "reference": truth is not None,
         "reference_landmarks": truth is not None and "landmarks" in truth.rows,
+        "mesh_landmarks": MESH_LANDMARKS in seen.rows,
+        "reference_mesh_landmarks": truth is not None and MESH_LANDMARKS in truth.rows,
         "sound": clip.has_sound,
         "seconds": seen.num_frames >= 2 * round(seen.fps),
         "performance": compared.has_mesh,
@@ -208,6 +211,17 @@ def _landmarks(compared: Compared, _: Extractors) -> Found:
         )
         found[f"{name}_between_eyes"] = Value(value=one.between_eyes, num_frames=one.num_frames)
     return found
+
+
+def _reader(compared: Compared, _: Extractors) -> Found:
+    assert compared.truth is not None
+    errors = reader_errors(compared.truth)
+    return {name: Value(value=v, num_frames=count) for name, (v, count) in errors.items()}
+
+
+def _to_mesh(compared: Compared, _: Extractors) -> Found:
+    found = distances_to_mesh(compared.seen)
+    return {name: Value(value=v, num_frames=count) for name, (v, count) in found.items()}
 
 
 def _sync(compared: Compared, extractors: Extractors) -> Found:
@@ -341,6 +355,8 @@ _FAMILIES: Mapping[tuple[str, ...], Family] = {
     ("fid",): _frechet,
     ("cpbd",): _sharp,
     ("lmd", "lmd_mouth", "lmd_between_eyes", "lmd_mouth_between_eyes"): _landmarks,
+    tuple(name for name in VIDEO_METRICS if name.startswith("reader_error")): _reader,
+    ("lmd_to_mesh", "lmd_mouth_to_mesh"): _to_mesh,
     ("lse_c", "lse_d", "sync_offset", "nlse_c"): _sync,
     ("eacc_accuracy",): _emotion_accuracy,
     ("eacc_distance",): _emotion_distance,

@@ -25,6 +25,8 @@ Landmarks = Float[np.ndarray, "frames landmarks=68 2"]
 _LUMA = (0.299, 0.587, 0.114)
 _BEFORE = 2  # frames that a second difference looks back
 ANGLES = slice(224, 227)  # of D3DFR's coefficients
+MESH_LANDMARKS = "mesh_landmarks"  # rows that no extractor reads
+OF_THE_MESH = "mesh of the performance: what was asked for, not what is seen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Observed:
     """`rows`: by slot of `SLOTS`, one row a frame, NaN without a face. `origins`: who reads them,
     and SyncNet.
 
+    Where landmarks were read off the pictures and there is a mesh, `MESH_LANDMARKS` are its own.
     `curves`: a number a frame, or one or two fewer (warp, flicker). `colours`: mean RGB.
     """
 
@@ -57,7 +60,8 @@ def observe(
     with_pictures: bool = True,
     on_progress: Progress | None = None,
 ) -> Observed:
-    """Landmarks come from `landmarks`, else from an extractor, else from the `mesh`.
+    """Landmarks come from `landmarks`, else from an extractor, else from the `mesh`; regions of
+    mouth and face from the same.
 
     `with_pictures`: sharpness, flicker and warp, too, which a reference is not asked for.
     """
@@ -134,7 +138,7 @@ class _Pass:
         if self._given is not None:
             origins["landmarks"] = "file"
         elif "landmarks" not in self._plugged and self._mesh is not None:
-            origins["landmarks"] = "mesh of the performance: what was asked for, not what is seen"
+            origins["landmarks"] = OF_THE_MESH
         return origins
 
     def _find_face(
@@ -149,10 +153,13 @@ class _Pass:
             landmarks = extract(self._extractors.by_slot["landmarks"], new, "landmarks")
         elif meshed is not None:
             landmarks = meshed[0]
+        is_read = self._given is not None or "landmarks" in self._plugged
+        if meshed is not None and is_read:
+            self._add_row(MESH_LANDMARKS, meshed[0])
         if landmarks is None or not self._with_pictures:
             return landmarks, {}
         regions = regions_from_landmarks(landmarks, height, width)
-        return landmarks, regions if meshed is None else {**regions, **meshed[1]}
+        return landmarks, regions if meshed is None or is_read else {**regions, **meshed[1]}
 
     def _look_at_pictures(
         self, block: Tensor, new: Tensor, regions: dict[str, Bool[Tensor, "_ height width"]]

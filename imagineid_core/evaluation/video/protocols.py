@@ -46,7 +46,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         metrics=(
             "eacc_accuracy",
             "eacc_distance",
-            *(name for name in VIDEO_METRICS if name.startswith("lmd")),
+            *(name for name in VIDEO_METRICS if name.startswith(("lmd", "reader_error"))),
             "lse_c",
             "lse_d",
             "sync_offset",
@@ -74,7 +74,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "lse_c",
             "lse_d",
             "nlse_c",
-            *(name for name in VIDEO_METRICS if name.startswith("lmd")),
+            *(name for name in VIDEO_METRICS if name.startswith(("lmd", "reader_error"))),
             "pose_mse",
         ),
     ),

@@ -15,6 +15,10 @@ NEEDS: Mapping[str, str] = {
     "landmarks": "68 landmarks a frame (--landmarks, --performance, or an extractor)",
     "reference_landmarks": "landmarks of the reference (--reference-landmarks, "
     "--reference-performance, or an extractor)",
+    "mesh_landmarks": "landmarks read off the film beside its own mesh (--performance with "
+    "--landmarks or an extractor)",
+    "reference_mesh_landmarks": "landmarks read off the reference beside its own mesh "
+    "(--reference-performance with --reference-landmarks or an extractor)",
     "performance": "the performance the film was made from (--performance)",
     "syncnet": "syncnet_v2.model (--syncnet)",
     "fid": "Inception's weights (--inception) or another network for FID (--extractor fid=...)",
@@ -89,6 +93,30 @@ VIDEO_METRICS: Mapping[str, VideoMetric] = {
     ),
     "lmd_mouth_between_eyes": VideoMetric(
         meaning="lmd_mouth over the same", unit=_EYES, better="lower", needs=_BOTH
+    ),
+    **{
+        f"reader_error{part}{share}": VideoMetric(
+            meaning=f"what the reader of landmarks gets wrong{where}: landmarks read off the "
+            "reference against its own mesh. An lmd below it means nothing",
+            unit=unit,
+            better="lower",
+            needs=("reference", "reference_landmarks", "reference_mesh_landmarks"),
+        )
+        for part, where in (("", ""), ("_mouth", " of the mouth"))
+        for share, unit in (("", "pixels"), ("_between_eyes", _EYES))
+    },
+    "lmd_to_mesh": VideoMetric(
+        meaning="mean distance of the landmarks seen to those of the film's own mesh: does the "
+        "picture show what was asked for",
+        unit="pixels",
+        better="lower",
+        needs=("landmarks", "mesh_landmarks"),
+    ),
+    "lmd_mouth_to_mesh": VideoMetric(
+        meaning="the same of the mouth",
+        unit="pixels",
+        better="lower",
+        needs=("landmarks", "mesh_landmarks"),
     ),
     "lse_c": VideoMetric(
         meaning="SyncNet's confidence, the paper's Sync: median minus least distance over shifts",
