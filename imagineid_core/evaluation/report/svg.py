@@ -103,8 +103,6 @@ def dot_strip(dots: Sequence[Dot], *, described: str, mean: float | None) -> str
         )
 
     parts = [f'<path class="grid" d="M{left} {middle}H{right}"/>']
-    if mean is not None and low <= mean <= high:
-        parts.append(f'<path class="level" d="M{x(mean):.1f} 2V{middle + 14}"/>')
     rows = _apart([x(dot.value) for dot in shown])
     for dot, row in zip(shown, rows, strict=True):
         told = html.escape(f"{dot.name}: {shorter(dot.value)}", quote=True)
@@ -112,6 +110,8 @@ def dot_strip(dots: Sequence[Dot], *, described: str, mean: float | None) -> str
             f'<a href="{dot.href}"><title>{told}</title>'
             f'<circle cx="{x(dot.value):.1f}" cy="{middle + row}" r="4"/></a>'
         )
+    if mean is not None and low <= mean <= high:
+        parts.append(f'<path class="level" d="M{x(mean):.1f} 2V{middle + 14}"/>')
     parts.append(f'<text x="{left - 6}" y="{_STRIP_HEIGHT - 2}">{ends[0]}</text>')
     if low != high:
         parts.append(f'<text x="{right + 6}" y="{_STRIP_HEIGHT - 2}" class="end">{ends[1]}</text>')
