@@ -1,9 +1,9 @@
 """Trains the face reader on portraits whose landmarks are known.
 
-    L = |x - x-hat| / eyes + |o - o-hat| + 0.05 CE(map, Gaussian at x) + 0.5 BCE(face)
+    L = |x - x-hat| / eyes + 0.05 CE(map, Gaussian at x) + 0.5 BCE(face)
 
-The distance is over that between the eyes, lips and eyes weigh twice, o is how far the mouth is
-open, and all but the last term are of faces alone. Knows nothing about where portraits come from.
+The distance is over that between the eyes, lips and eyes weigh twice, and the first two terms are
+of faces alone. Knows nothing about where portraits come from.
 """
 
 import torch
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from imagineid_core.face.landmarks import MOUTH, eye_distance, mouth_opening
+from imagineid_core.face.landmarks import MOUTH, eye_distance
 from imagineid_core.face.reader import NUM_LANDMARKS, FaceReader
 from imagineid_core.training.reader_batches import ReaderBatch
 from imagineid_core.training.stage import Stage
@@ -36,12 +36,9 @@ class ReaderStage(Stage[FaceReader]):
         maps = _mean_of(
             is_face, _off_map(read.maps.float(), batch.landmarks, batch.images.shape[-1])
         )
-        opened = mouth_opening(read.landmarks) - mouth_opening(batch.landmarks)
-        opening = _mean_of(is_face, opened.abs())
         terms = {
-            "loss": places + opening + _OF_MAPS * maps + _OF_FACE * told,
+            "loss": places + _OF_MAPS * maps + _OF_FACE * told,
             "places": places,
-            "opening": opening,
             "maps": maps,
             "face": told,
         }
