@@ -6,7 +6,6 @@ nothing about the order of frames, and writes nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import comfy.samplers
@@ -25,8 +24,6 @@ from .blending import check_fits, decode_blended, decoder_features, plate_of
 from .convert import images_from_core, images_to_core
 from .frame_control import Conditioning, of_frame
 from .spatial_control import SpatialControl, SpatialLatents, map_slots, steered
-
-_DDIM = ("ddim", "euler")  # two names of the same steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +140,7 @@ class ComfyHost:
             made = guider.sample(
                 noise,
                 start,
-                self._sampler(way, noise),
+                comfy.samplers.sampler_object(self.sampling.sampler_name),
                 sigmas,
                 callback=done,
                 disable_pbar=True,
@@ -190,21 +187,6 @@ class ComfyHost:
         network, weight = loaded(self.adapters.matting)
         with torch.no_grad():
             return network(images.to(weight)).to(images)
-
-    def _sampler(self, way: Denoising, noise: Latent) -> Any:
-        """The one that was chosen; of DDIM with eta, ancestral Euler, which takes its very steps.
-
-        Noise is drawn as the diffusers host draws it, so a seed means the same in both.
-        """
-        if not way.eta or self.sampling.sampler_name not in _DDIM:
-            return comfy.samplers.sampler_object(self.sampling.sampler_name)
-        steps = count()
-
-        def drawn(_level: Tensor, _next_level: Tensor) -> Tensor:
-            generator = torch.Generator().manual_seed(way.step_seed(next(steps)))
-            return torch.randn(noise.shape, generator=generator).to(self.model.load_device)
-
-        return comfy.samplers.ksampler("euler_ancestral", {"eta": way.eta, "noise_sampler": drawn})
 
     def _sigmas(self, way: Denoising) -> tuple[Tensor, int]:
         """Noise levels from the first that is denoised to zero, and that one's number."""

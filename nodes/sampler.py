@@ -241,26 +241,6 @@ class ImagineOptions(ImagineNode):
                     "flickers. Off: the same for all.",
                     default=False,
                 ),
-                takes(
-                    io.Int,
-                    "first_steps",
-                    "Steps of the first frame. 0: as the MODEL recommends beside its own steps, "
-                    "else as many as of the others. SIGMAS win over it.",
-                    default=0,
-                    min=0,
-                    max=10_000,
-                ),
-                takes(
-                    io.Float,
-                    "first_eta",
-                    "DDIM's eta in the first frame, with the samplers 'ddim' and 'euler': noise "
-                    "drawn anew in every step mends what earlier steps got wrong. 0: none, as the "
-                    "paper does; 1: as much as DDPM; -1: as the MODEL recommends.",
-                    default=-1.0,
-                    min=-1.0,
-                    max=1.0,
-                    step=0.05,
-                ),
             ],
             outputs=[gives(OPTIONS, "options", "For the Autoregressive Sampler.")],
         )
@@ -272,8 +252,6 @@ class ImagineOptions(ImagineNode):
         settles: int,
         warm_start: float,
         resync: int,
-        first_steps: int,
-        first_eta: float,
         **options: Any,
     ) -> io.NodeOutput:
         """None is what nobody chose: there the MODEL's recommendation holds."""
@@ -282,8 +260,6 @@ class ImagineOptions(ImagineNode):
             "settles": settles if settles >= 0 else None,
             "warm_start": warm_start or None,
             "resync": resync or None,
-            "first_steps": first_steps or None,
-            "first_eta": first_eta if first_eta >= 0 else None,
         }
         return io.NodeOutput(options | chosen)
 
@@ -311,15 +287,9 @@ def _sampled(
     options: dict[str, Any] | None = None,
     **given: Any,
 ) -> tuple[Any, ...]:
-    recommended, chosen = recommended_of(model), dict(options or {})
-    if sigmas is not None:
-        steps = chosen["first_steps"] = len(sigmas) - 1
-    config = recommended.config(
-        seed=seed,
-        # Who changes the steps changes those of the first frame too.
-        num_steps=None if steps == recommended.num_steps else steps,
-        first_guidance=cfg,
-        **chosen,
+    steps = steps if sigmas is None else len(sigmas) - 1
+    config = recommended_of(model).config(
+        seed=seed, num_steps=steps, first_guidance=cfg, **(options or {})
     )
     shown = shown_as(model, show_size, show_label)
     clip = Clip(mesh=mesh, keep_images=keep_images, shown=shown, **given)

@@ -32,7 +32,8 @@ def add_commands(commands: Any) -> None:
     for one in (captions, face):
         one.add_argument("--samples", type=int, default=64, help="captions of 'test' (64)")
         one.add_argument("--guidance", type=float, help="guidance scale (the model's own)")
-        one.add_argument("--steps", type=int, help="of the sampler (the model's, of first frames)")
+        one.add_argument("--steps", type=int, help="of the sampler (the model's own)")
+        one.add_argument("--eta", type=float, help="of DDIM, 1 adds as much noise as DDPM (0)")
     spatial.add_argument("--adapters", required=True, metavar="DIR", help="a folder with SCA")
     spatial.add_argument("--people", type=int, default=120, help="people of 'test' (120)")
     spatial.add_argument("--frames", type=int, default=64, help="frames drawn (64)")
@@ -97,7 +98,9 @@ def _judged(
     corpus = open_people_corpus(options.corpus)
     model = load_stable_diffusion(options.model)
     vocabulary = read_vocabulary(Path(options.model) / "tokenizer")
-    told = model.recommended.config(num_steps=options.steps, first_guidance=options.guidance)
+    told = model.recommended.config(
+        num_steps=options.steps, first_guidance=options.guidance, eta=options.eta
+    )
     with stage_bars() as bars:
         return measure(
             model,
@@ -105,8 +108,9 @@ def _judged(
             train(model, corpus, partial(bars.steps, "judge")),
             corpus,
             num_samples=options.samples,
-            num_steps=told.first_steps or told.num_steps,
+            num_steps=told.num_steps,
             guidance=told.first_guidance,
+            eta=told.eta,
             seed=options.seed,
             on_progress=partial(bars.steps, "sample"),
         )

@@ -56,17 +56,7 @@ def add_commands(commands: Any) -> None:
         help="of the steps, from the first on, that are guided (the model's own, or 1)",
     )
     parser.add_argument(
-        "--first-steps",
-        type=int,
-        metavar="N",
-        help="denoising steps of the first frame (--steps if given, else the model's own)",
-    )
-    parser.add_argument(
-        "--first-eta",
-        type=float,
-        metavar="ETA",
-        help="DDIM's eta in the first frame: 0 draws no noise in its steps, 1 as much as DDPM (the "
-        "model's own, or 0)",
+        "--eta", type=float, help="of DDIM: 0 adds no noise in a step, 1 as much as DDPM (0)"
     )
     parser.add_argument(
         "--settles",
@@ -267,8 +257,7 @@ def _config(options: argparse.Namespace, recommended: "RecommendedConfig") -> "I
         num_steps=options.steps,
         first_guidance=options.guidance,
         guided_share=options.guided_share,
-        first_steps=options.first_steps,
-        first_eta=options.first_eta,
+        eta=options.eta,
         settles=options.settles,
         warm_start=options.warm_start,
         resync=options.resync,

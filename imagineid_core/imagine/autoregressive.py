@@ -111,25 +111,22 @@ def _never() -> bool:
 def _way(
     config: ImagineConfig, index: int, on_step: OnStep | None, stop: Callable[[], bool]
 ) -> Denoising:
-    is_first, steps = index == 0, config.num_steps
-    if is_first and config.first_steps is not None:
-        steps = config.first_steps
-    total = steps + config.settles * config.num_steps if is_first else steps
+    passes = 1 + config.settles if index == 0 else 1
     done = 0
 
     def report(_step: int) -> None:
         nonlocal done
         done += 1
         if on_step is not None:
-            on_step(index, -(-done * config.num_steps // total), config.num_steps)
+            on_step(index, -(-done // passes), config.num_steps)
         if stop():
             raise _Interrupted
 
     return Denoising(
-        num_steps=steps,
-        guidance=config.first_guidance if is_first else config.guidance,
+        num_steps=config.num_steps,
+        guidance=config.first_guidance if index == 0 else config.guidance,
         guided_share=config.guided_share,
-        eta=config.first_eta if is_first else 0.0,
+        eta=config.eta,
         step_seed=lambda step: step_seed(config, index, step),
         on_step=report,
     )
@@ -158,7 +155,7 @@ def _first_frame(
             identity = _encoded(host, frame, index=0)
             hidden = hide_mouth(frame, picture.mouth_mask, config.mouth_fill)
             features = host.condition(picture, mesh, identity, _encoded(host, hidden, index=0))
-            settling = replace(way, num_steps=config.num_steps, guidance=config.guidance, eta=0.0)
+            settling = replace(way, guidance=config.guidance)
             latent = _denoised(host, noise, features, settling, index=0)
             frame = _decoded(host, latent, None, None, index=0)
     return ImaginedFrame(

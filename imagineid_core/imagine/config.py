@@ -20,10 +20,9 @@ class ImagineConfig:
     first_guidance: float = 7.5  # of the first frame, which has only text and mesh to go by
     guidance: float = 1.0  # of the others; 1 is none and halves the work
     guided_share: float = 1.0  # of the steps, from the first on, that are guided at all
-    first_steps: int | None = None  # of the first frame; None: as many as of the others
-    # DDIM's eta in the first frame: 0 adds no noise in a step, 1 as much as DDPM. Noise that is
-    # drawn anew lets later steps mend what earlier ones got wrong.
-    first_eta: float = 0.0
+    # DDIM's eta: 0 adds no noise in a step, 1 as much as DDPM, which lets later steps mend what
+    # earlier ones got wrong. What is added is shared by all frames, as z_T is.
+    eta: float = 0.0
     matte_dilation: float = 0.02  # of m, a fraction of the image height
     mouth_fill: float = -1.0  # what M paints over the mouth of I_ad; black, as in training
     meshes_ahead: int = 4  # how many I_rd are encoded together
@@ -39,7 +38,7 @@ class ImagineConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}. Use a whole number from 0 to 2^63 - 1.")
-        for name in ("num_steps", "first_steps", "meshes_ahead", "resync"):
+        for name in ("num_steps", "meshes_ahead", "resync"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value} but must be at least 1. Use a larger one.")
@@ -52,10 +51,8 @@ class ImagineConfig:
                 f"guided_share is {self.guided_share:g}. Use a share of the steps between 0 and 1; "
                 "without guidance at all, set it to 1."
             )
-        if not 0 <= self.first_eta <= 1:
-            raise InputError(
-                f"first_eta is {self.first_eta:g}. Use a share of the noise from 0 to 1; 0 is none."
-            )
+        if not 0 <= self.eta <= 1:
+            raise InputError(f"eta is {self.eta:g}. Use a share of the noise from 0 to 1.")
         if self.settles < 0:
             raise InputError(f"settles is {self.settles}. Use 0 for none, or 1 or 2.")
         if not 0 <= self.matte_dilation <= 0.5:

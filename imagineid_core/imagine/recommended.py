@@ -25,26 +25,18 @@ class RecommendedConfig:
     num_steps: int = ImagineConfig.num_steps
     guidance: float = ImagineConfig.first_guidance  # of the first frame
     guided_share: float = ImagineConfig.guided_share  # of its steps
-    first_steps: int | None = ImagineConfig.first_steps  # of it; None: num_steps
-    first_eta: float = ImagineConfig.first_eta  # of it
     settles: int = ImagineConfig.settles  # of the first frame
     show_size: int | None = None  # pixels a side of a film; None: as imagined
     label: str = ""  # what a film says under its pictures
 
     def config(self, **chosen: Any) -> ImagineConfig:
-        """How this model makes a clip; what is `chosen` wins, unless it is None.
-
-        Who chooses the number of steps chooses it for the first frame too.
-        """
+        """How this model makes a clip; what is `chosen` wins, unless it is None."""
         told = {
             "num_steps": self.num_steps,
             "first_guidance": self.guidance,
             "guided_share": self.guided_share,
-            "first_eta": self.first_eta,
             "settles": self.settles,
         }
-        if chosen.get("num_steps") is None:
-            told["first_steps"] = self.first_steps
         wins = {name: value for name, value in chosen.items() if value is not None}
         return ImagineConfig(**(told | wins))
 

@@ -229,14 +229,13 @@ def test_a_first_frame_settles_as_a_coherent_frame_of_itself():
     assert len(alone.ways) == 2
 
 
-def test_a_first_frame_may_take_other_steps_and_draw_noise_in_them():
-    host, meshes, told = CountingHost(), mesh_pictures(2), []
-    config = replace(CONFIG, first_steps=5, first_eta=1.0, settles=1)
-    frames(host, meshes, config, on_step=lambda *step: told.append(step))
-    assert [(way.num_steps, way.eta) for way in host.ways] == [(5, 1.0), (3, 0.0), (3, 0.0)]
-    of_first = [step for index, step, steps in told if index == 0 and steps == 3]
-    assert of_first == sorted(of_first)
-    assert (len(of_first), of_first[0], of_first[-1]) == (8, 1, 3)
+def test_all_frames_draw_the_same_noise_with_eta():
+    host = CountingHost()
+    frames(host, mesh_pictures(2), replace(CONFIG, eta=1.0, settles=1))
+    assert [way.eta for way in host.ways] == [1.0, 1.0, 1.0]
+    seeds = [[way.step_seed(step) for step in range(3)] for way in host.ways]
+    assert seeds[0] == seeds[1] == seeds[2]
+    assert len(set(seeds[0])) == 3
 
 
 def test_resync_every_frame_is_the_plain_path_and_rarer_is_not():
@@ -411,8 +410,7 @@ def test_step_seeds_belong_to_seed_and_step_and_to_the_frame_if_asked():
         ("guidance", 0.5, "guidance is 0.5"),
         ("guided_share", 0.0, "guided_share is 0"),
         ("settles", -1, "settles is -1"),
-        ("first_eta", 1.5, "first_eta is 1.5"),
-        ("first_steps", 0, "first_steps is 0"),
+        ("eta", 1.5, "eta is 1.5"),
         ("warm_start", 1.5, "warm_start is 1.5"),
         ("matte_dilation", 0.9, "matte_dilation is 0.9"),
         ("mouth_fill", 2.0, "mouth_fill is 2"),

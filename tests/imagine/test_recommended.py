@@ -31,12 +31,10 @@ def test_what_a_model_recommends_is_read_as_it_was_written(tmp_path):
 
 def test_what_is_chosen_wins_over_what_a_model_recommends():
     told = MINI_RECOMMENDED.config(seed=3, first_guidance=None)
-    assert (told.num_steps, told.first_steps, told.first_eta) == (20, 50, 1.0)
+    assert (told.seed, told.num_steps, told.eta) == (3, 20, 0.0)
     assert (told.first_guidance, told.guided_share, told.settles) == (2.0, 0.5, 1)
-    chosen = MINI_RECOMMENDED.config(num_steps=4, first_eta=0.0, settles=0)
-    assert (chosen.num_steps, chosen.first_eta, chosen.settles) == (4, 0.0, 0)
-    assert chosen.first_steps is None  # whoever chooses the steps chooses them for all frames
-    assert MINI_RECOMMENDED.config(num_steps=4, first_steps=9).first_steps == 9
+    chosen = MINI_RECOMMENDED.config(num_steps=4, eta=1.0, settles=0)
+    assert (chosen.num_steps, chosen.eta, chosen.settles) == (4, 1.0, 0)
     assert RecommendedConfig().config() == ImagineConfig()
 
 

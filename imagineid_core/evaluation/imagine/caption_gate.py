@@ -49,6 +49,7 @@ def measure_captions(
     num_samples: int = 64,
     num_steps: int,
     guidance: float,
+    eta: float = 0.0,
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> tuple[dict[str, float], Float[Tensor, "samples 3 height width"]]:
@@ -65,6 +66,7 @@ def measure_captions(
         names,
         num_steps=num_steps,
         guidance=guidance,
+        eta=eta,
         seed=seed,
         on_progress=on_progress,
     )

@@ -47,6 +47,7 @@ def measure_faces(
     num_samples: int = 64,
     num_steps: int,
     guidance: float,
+    eta: float = 0.0,
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> tuple[dict[str, float], JudgedSamples]:
@@ -59,6 +60,7 @@ def measure_faces(
         names,
         num_steps=num_steps,
         guidance=guidance,
+        eta=eta,
         seed=seed,
         on_progress=on_progress,
     )

@@ -15,10 +15,9 @@ def imagine_page(report: Mapping[str, Any], figures: Sequence[Mapping[str, Any]]
     sections = [
         paragraph(
             f"Held-out voices (split '{report['split']}'), seed {report['seed']}, "
-            f"{report['num_steps']} steps a frame; first frames: {report['first_steps']} steps, "
-            f"eta {report['first_eta']:g}, guidance {report['guidance']:g} in the first "
-            f"{report['guided_share']:.0%} of them (others have none), settled "
-            f"{report['settles']} times."
+            f"{report['num_steps']} steps a frame, eta {report['eta']:g}, guidance "
+            f"{report['guidance']:g} in the first {report['guided_share']:.0%} of the steps of "
+            f"first frames and none on others; first frames settle {report['settles']} times."
         ),
         *[paragraph(one) for one in report["notes"]],
         section("Numbers", _numbers(report)),

@@ -44,6 +44,7 @@ def draw_captions(
     *,
     num_steps: int,
     guidance: float,
+    eta: float = 0.0,
     seed: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Images:
@@ -56,6 +57,7 @@ def draw_captions(
         size=corpus.size,
         num_steps=num_steps,
         guidance=guidance,
+        eta=eta,
         seed=seed,
         on_progress=on_progress,
     )
@@ -70,6 +72,7 @@ def draw_samples(
     size: int,
     num_steps: int,
     guidance: float,
+    eta: float = 0.0,
     seed: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Images:
@@ -84,8 +87,7 @@ def draw_samples(
         states = model.text_encoder(tokens[rows]).last_hidden_state
         latent = denoised(
             model, noise[rows], states, num_steps=num_steps, unheard=unheard, guidance=guidance,
-            guided_share=model.recommended.guided_share, eta=model.recommended.first_eta,
-            drawn=drawn,
+            guided_share=model.recommended.guided_share, eta=eta, drawn=drawn,
         )  # fmt: skip
         images.append(decoded(model.vae, latent))
         if on_progress is not None:

@@ -57,12 +57,7 @@ def ours(pack, suite, networks, mesh):
             show_size=128,
             show_label=False,
             adapters=bundle,
-            options={
-                "settles": 0,
-                "guided_share": 1.0,
-                "first_steps": STEPS,
-                "first_eta": 0.0,
-            },
+            options={"settles": 0, "guided_share": 1.0},
         )
 
     return made

@@ -9,7 +9,7 @@ from imagineid_core.errors import InputError, WeightsError
 from imagineid_core.video.reader import count_frames
 
 STEPS = 2
-PAPER = {"settles": 0, "guided_share": 1.0, "first_eta": 0.0}  # not what the Mini Suite recommends
+PAPER = {"settles": 0, "guided_share": 1.0}  # not what the Mini Suite recommends
 
 
 @pytest.fixture
@@ -353,7 +353,7 @@ def test_guidance_stops_after_its_share(suite, run):
 
 def test_what_the_model_recommends_holds_unless_asked_otherwise(pack, suite, run):
     recommended = pack("recommended").recommended_of(suite.model)
-    asked = {name: getattr(recommended, name) for name in ("settles", "guided_share", "first_eta")}
+    asked = {"settles": recommended.settles, "guided_share": recommended.guided_share}
     said = run(frames=1, options=asked)[1]
     assert torch.equal(run(frames=1, bare=True)[1], said)
     assert not torch.equal(run(frames=1)[1], said)

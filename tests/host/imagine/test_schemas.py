@@ -40,12 +40,7 @@ def test_the_sampler_starts_from_the_papers_numbers(schemas):
     paper = ImagineConfig()
     sampler = {one.id: one for one in schemas["ImagineID_AutoregressiveSampler"].inputs}
     assert (sampler["steps"].default, sampler["cfg"].default) == (50, paper.first_guidance)
-    as_the_model_recommends = {
-        "guided_share": 0.0,
-        "settles": -1,
-        "first_steps": 0,
-        "first_eta": -1.0,
-    }
+    as_the_model_recommends = {"guided_share": 0.0, "settles": -1}
     for one in schemas["ImagineID_ImagineOptions"].inputs:
         if one.id in as_the_model_recommends:
             assert one.default == as_the_model_recommends[one.id]
