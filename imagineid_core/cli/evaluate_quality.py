@@ -6,6 +6,7 @@ from typing import Any
 
 from imagineid_core.cli.outputs import refuse_overwriting
 from imagineid_core.cli.progress import stage_bars
+from imagineid_core.cli.seed import seed_number
 from imagineid_core.errors import InputError
 
 _OUT = "out/quality.json"
@@ -24,6 +25,13 @@ def add_quality(what: Any) -> None:
         "--model", metavar="DIR", help="a diffusers folder with adapters (the shipped one)"
     )
     quality.add_argument("--weights", metavar="DIR", help="PAD weights (the shipped ones)")
+    quality.add_argument(
+        "--first-round",
+        type=seed_number,
+        default=0,
+        metavar="N",
+        help="other noise and seeds than the record's (0): how far luck alone goes",
+    )
     quality.add_argument("--out", metavar="FILE", help=f"every number as JSON ({_OUT})")
     quality.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     quality.set_defaults(run=run_quality)
@@ -59,7 +67,11 @@ def run_quality(options: argparse.Namespace) -> None:
     suite = load_suite(options.model, options.weights)
     with stage_bars() as bars:
         measured = measure_quality(
-            suite, HeldOut(), parts=FAST if options.fast else tuple(PARTS), on_progress=bars.steps
+            suite,
+            HeldOut(),
+            parts=FAST if options.fast else tuple(PARTS),
+            first=options.first_round,
+            on_progress=bars.steps,
         )
     comparison = compare(measured, record, suite.about)
     document = as_json(comparison, measured)

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from imagineid_core.assets import SHIPPED
@@ -38,7 +39,7 @@ ROUNDS = {name: [1.0, 1.1, 0.9] for name in QUALITY_METRICS}
 
 
 def recorded(value=1.0, band=0.1):
-    number = RecordedNumber(value=value, band=band, spread=band / 2, rounds=4)
+    number = RecordedNumber(value=value, band=band, spread=band / 2, rounds=(value, value))
     return QualityRecord(numbers=dict.fromkeys(QUALITY_METRICS, number), espeak=ESPEAK)
 
 
@@ -47,14 +48,54 @@ def said(record, **values):
     return {one.name: one.said for one in compare(measured, record).verdicts}
 
 
-def test_a_band_is_the_t_limit_of_the_difference_of_two_means():
-    """s = 1, t(99 %, 2) = 6.9646, sqrt(2 / 3): 5.6866, rounded up to two digits."""
+def test_the_band_of_luck_is_the_t_limit_of_the_difference_of_two_means():
+    """s = 1, t(99.9 %, 2) = 22.327, sqrt(2 / 3)."""
     number = recorded_number([1.0, 2.0, 3.0])
-    assert (number.value, number.spread, number.rounds) == (2.0, 1.0, 3)
-    assert number.band == 5.7
+    assert (number.value, number.spread, number.rounds) == (2.0, 1.0, (1.0, 2.0, 3.0))
+    assert number.band == pytest.approx(22.327 * math.sqrt(2 / 3), rel=1e-4)
     assert recorded_number([4.0, 4.0]).band == 0
     with pytest.raises(InputError, match="1 round says nothing"):
         recorded_number([1.0])
+
+
+def test_rounds_that_are_the_records_own_are_judged_by_their_differences():
+    """Rounds apart by far more than the change; t(99.5 %, 5) = 4.0321, no less than s / 10."""
+    rounds = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    number = recorded_number(rounds)
+    assert number.band > 5
+    shifts = [0.3, 0.2, 0.3, 0.2, 0.3, 0.2]
+    chance = 4.0321 * float(np.std(shifts, ddof=1)) / math.sqrt(6)
+    assert number.band_of([10 * one for one in shifts]) == pytest.approx(10 * chance, rel=1e-4)
+    assert number.band_of(shifts) == pytest.approx(0.1 * number.spread)
+    assert number.band_of(shifts[:3]) == number.band  # too few to say
+    assert number.band_of([-9.0, 9.0] * 3) == number.band  # never wider than luck's
+
+    record = QualityRecord(numbers={"drift": number}, espeak=ESPEAK)
+    worse = [one + shift for one, shift in zip(rounds, shifts, strict=True)]
+    for now, first, told in ((worse, 0, WORSE), (rounds, 0, HELD), (worse, 50, HELD)):
+        measured = Measured(rounds={"drift": now}, espeak=ESPEAK, first=first)
+        assert [one.said for one in compare(measured, record).verdicts] == [told]
+    better = Measured(rounds={"drift": [a - b for a, b in zip(rounds, shifts, strict=True)]})
+    assert [one.said for one in compare(better, record).verdicts] == [BETTER]
+
+
+def test_other_rounds_than_the_records_are_told():
+    comparison = compare(Measured(rounds={"drift": [1.0]}, espeak=ESPEAK, first=7), recorded())
+    assert "rounds from 7 on are others than the record's" in comparison.notes[-1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_change_that_does_nothing_but_shuffle_noise_passes(seed):
+    """Thirty numbers of twelve rounds, all of them drawn anew."""
+    draw = np.random.default_rng(seed)
+    names = list(QUALITY_METRICS)
+    rounds = {name: draw.normal(5, 1, 12).tolist() for name in names}
+    record = record_of(Measured(rounds=rounds, espeak=ESPEAK, first=0), {})
+    again = {name: draw.normal(5, 1, 12).tolist() for name in names}
+    other = compare(Measured(rounds=again, espeak=ESPEAK, first=100), record)
+    assert not other.named(WORSE)
+    same = compare(Measured(rounds=rounds, espeak=ESPEAK, first=0), record)
+    assert {one.said for one in same.verdicts} == {HELD}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +163,8 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
     record = record_of(Measured(rounds=ROUNDS, espeak=ESPEAK), {"imagine/x": "abc"})
     write_record(tmp_path / FILE, record)
     assert read_record(tmp_path / FILE) == record
+    document = json.loads((tmp_path / FILE).read_text())
+    assert document["numbers"]["drift"]["rounds"] == [1.0, 1.1, 0.9]
 
 
 def test_a_record_with_holes_is_refused():
@@ -131,7 +174,7 @@ def test_a_record_with_holes_is_refused():
         record_of(measured, {})
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 2}', '{"format_version": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 1}', '{"format_version": 2}'])
 def test_a_record_that_cannot_be_read_is_named(tmp_path, text):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(InputError, match="not readable as a record"):

@@ -4,7 +4,7 @@ Knows nothing about networks.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,15 @@ class QualityError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`value` is None where it is lost; `worse_by` is negative for the better."""
+    """`value` is None where it is lost; `worse_by` is negative for the better; `band`: how much
+    of it may be chance."""
 
     name: str
     value: float | None
     recorded: RecordedNumber | None
     worse_by: float
     said: str
+    band: float | None = None
     reason: str = ""
 
 
@@ -50,6 +52,7 @@ def compare(
 ) -> Comparison:
     """Voices of another espeak-ng than the record's are other voices: that part is skipped."""
     skipped, notes = dict(measured.skipped), []
+    is_paired = measured.first == record.first
     if "talkers" not in skipped and measured.espeak != record.espeak:
         skipped["talkers"] = (
             f"espeak-ng {measured.espeak} speaks with other voices than {record.espeak} of the "
@@ -61,8 +64,7 @@ def compare(
             continue
         known = record.numbers.get(name)
         if name in measured.rounds:
-            rounds = measured.rounds[name]
-            verdicts.append(_verdict(name, sum(rounds) / len(rounds), known))
+            verdicts.append(_verdict(name, measured.rounds[name], known, is_paired))
         elif name in measured.failed and known is not None:
             verdicts.append(
                 Verdict(
@@ -72,6 +74,11 @@ def compare(
             )  # fmt: skip
     if about is not None and (other := _others(about, record.about)):
         notes.append(f"the record was measured on other files than these: {', '.join(other)}")
+    if not is_paired:
+        notes.append(
+            f"rounds from {measured.first} on are others than the record's, from {record.first} "
+            "on: only what is more than luck is told"
+        )
     return Comparison(verdicts=tuple(verdicts), skipped=skipped, notes=tuple(notes))
 
 
@@ -93,7 +100,7 @@ def as_lines(comparison: Comparison) -> list[str]:
     for one in comparison.verdicts:
         now = "-" if one.value is None else f"{one.value:.4g}"
         was = "-" if one.recorded is None else f"{one.recorded.value:.4g}"
-        band = "-" if one.recorded is None else f"{one.recorded.band:.2g}"
+        band = "-" if one.band is None else f"{one.band:.2g}"
         better = QUALITY_METRICS[one.name].better
         lines.append(f"{one.name:20}{now:>10}{was:>10}{band:>9}  {better:7} {one.said}")
     lines += [f"skipped {part}: {reason}" for part, reason in comparison.skipped.items()]
@@ -112,7 +119,7 @@ def as_json(comparison: Comparison, measured: Measured) -> dict[str, Any]:
                 "value": one.value,
                 "rounds": list(measured.rounds.get(one.name, ())),
                 "recorded": None if one.recorded is None else one.recorded.value,
-                "band": None if one.recorded is None else one.recorded.band,
+                "band": one.band,
                 "worse_by": one.worse_by if math.isfinite(one.worse_by) else None,
                 "said": one.said,
                 "reason": one.reason,
@@ -130,7 +137,10 @@ def as_json(comparison: Comparison, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _verdict(name: str, value: float, known: RecordedNumber | None) -> Verdict:
+def _verdict(
+    name: str, rounds: Sequence[float], known: RecordedNumber | None, is_paired: bool
+) -> Verdict:
+    value = sum(rounds) / len(rounds)
     if not math.isfinite(value):
         return Verdict(
             name=name, value=None, recorded=known, worse_by=math.inf, said=LOST,
@@ -138,9 +148,14 @@ def _verdict(name: str, value: float, known: RecordedNumber | None) -> Verdict:
         )  # fmt: skip
     if known is None:
         return Verdict(name=name, value=value, recorded=None, worse_by=0.0, said=NEW)
-    worse_by = _badness(name, value) - _badness(name, known.value)
-    said = WORSE if worse_by > known.band else BETTER if -worse_by > known.band else HELD
-    return Verdict(name=name, value=value, recorded=known, worse_by=worse_by, said=said)
+    before, band = known.value, known.band
+    if is_paired:
+        pairs = list(zip(rounds, known.rounds, strict=False))
+        value, before = (sum(each) / len(pairs) for each in zip(*pairs, strict=True))
+        band = known.band_of([now - then for now, then in pairs])
+    worse_by = _badness(name, value) - _badness(name, before)
+    said = WORSE if worse_by > band else BETTER if -worse_by > band else HELD
+    return Verdict(name=name, value=value, recorded=known, worse_by=worse_by, said=said, band=band)
 
 
 def _badness(name: str, value: float) -> float:
@@ -157,7 +172,7 @@ def _told(one: Verdict) -> str:
         return f"{one.name} ({metric.meaning}) cannot be measured any more: {one.reason}"
     return (
         f"{one.name} ({metric.meaning}) is {one.value:.4g} instead of {one.recorded.value:.4g} "
-        f"{metric.unit}, worse by {one.worse_by:.2g} where {one.recorded.band:.2g} may be luck"
+        f"{metric.unit}, worse by {one.worse_by:.2g} where {one.band:.2g} may be luck"
     )
 
 

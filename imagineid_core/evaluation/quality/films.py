@@ -1,10 +1,11 @@
-"""Short films of one voice, one a seed: what a user sees, read off the frames without a network.
+"""Short films of one voice, one a seed: what a user sees, read off the frames.
 
-Alg. 1 as the suite recommends it. A round is a seed. Knows nothing about records.
+Alg. 1 as the suite recommends it. A round is a seed. What mouths and faces do is read by the
+shipped face reader, which never heard what they were asked for. Knows nothing about records.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,33 +14,34 @@ from jaxtyping import Float
 from torch import Tensor
 
 from imagineid_core.evaluation.imagine.backgrounds import still_background
-from imagineid_core.evaluation.imagine.crops import MOUTH_CROP, crops_at
-from imagineid_core.evaluation.imagine.kept_clips import ClipMaker, KeptClip, clip_config
+from imagineid_core.evaluation.imagine.kept_clips import ClipMaker, clip_config
 from imagineid_core.evaluation.imagine.likeness import distances_to_first
 from imagineid_core.evaluation.imagine.voices import part_of
-from imagineid_core.evaluation.lips import Openings, correlation
+from imagineid_core.evaluation.lips import correlation
 from imagineid_core.evaluation.quality.portraits import Found
 from imagineid_core.evaluation.quality.suite import Suite
 from imagineid_core.evaluation.video.face_places import FilmMesh
 from imagineid_core.evaluation.video.flicker import flicker
 from imagineid_core.evaluation.video.sharpness import laplacian_variance
+from imagineid_core.face.landmarks import eye_distance, mouth_opening
+from imagineid_core.face.reader import FaceReader
 from imagineid_core.imagine.traced_unet import quickened
 from imagineid_core.values import FaceBasis, Performance
 
 Progress = Callable[[int, int], None]
+Film = Float[Tensor, "frames 3 height width"]
 _FIRST, _COUNT = 25, 13  # frames of the bundled voice: it speaks, and opens and shuts its mouth
 _SEED = 4_000
 _LATE = 4  # frames
 _LUMA = (0.299, 0.587, 0.114)
 _REGIONS = ("mouth", "face")
-_ROWS, _COLUMNS = slice(7, 31), slice(6, 30)  # of the mouth's crop: lips, and no nose
 
 
 def films(
     suite: Suite,
     performance: Performance,
     basis: FaceBasis,
-    rounds: int,
+    rounds: range,
     *,
     num_frames: int = _COUNT,
     on_progress: Progress | None = None,
@@ -47,7 +49,6 @@ def films(
     """Nothing is kept: films that were made before would hide what changed since."""
     spoken = part_of(performance, _FIRST, num_frames)
     model = quickened(suite.model)
-    recommended = model.recommended
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         maker = ClipMaker(
             model=model,
@@ -55,23 +56,18 @@ def films(
             basis=basis,
             folder=Path(folder),
             made_with="",
-            on_progress=_told(on_progress, rounds * num_frames),
+            on_progress=_told(on_progress, len(rounds) * num_frames),
         )
         clips = [
             maker.clip(
                 f"seed_{number}",
                 spoken,
-                clip_config(
-                    _SEED + number,
-                    recommended.num_steps,
-                    recommended.guidance,
-                    recommended.guided_share,
-                    recommended.settles,
-                ),
+                clip_config(model.recommended, _SEED + number),
             )
-            for number in range(rounds)
+            for number in rounds
         ]
-        found = _looked_at(clips, spoken, basis, maker.size)
+        mesh = FilmMesh(spoken, basis, height=maker.size, width=maker.size)
+        found = looked_at([clip.frames for clip in clips], mesh, suite.reader)
         grounds = [still_background(maker.host(spoken), clip) for clip in clips]
     if all(one is not None for one in grounds):
         blended = [float(one.blended.mean()) for one in grounds if one is not None]
@@ -81,19 +77,21 @@ def films(
     return found
 
 
-def _looked_at(
-    clips: list[KeptClip], performance: Performance, basis: FaceBasis, size: int
-) -> Found:
-    regions = FilmMesh(performance, basis, height=size, width=size).see(slice(None))[1]
+def looked_at(films: Sequence[Film], mesh: FilmMesh, reader: FaceReader) -> Found:
+    """Every number that takes frames alone; all films are of one mesh."""
+    landmarks, regions = mesh.see(slice(None))
+    asked = torch.from_numpy(landmarks).float()
     regions = {name: regions[name] for name in _REGIONS}
-    firsts = torch.cat([clip.frames[:1] for clip in clips])
-    found: Found = {name: [] for name in ("mouth_follows", "first_jump", "drift")}
-    for number, clip in enumerate(clips):
-        frames = clip.frames
-        found["mouth_follows"].append(mouth_follows(frames[1:], clip.landmarks[1:], clip.gaps[1:]))
+    firsts = torch.cat([frames[:1] for frames in films])
+    names = ("mouth_follows", "face_follows", "first_jump", "drift", "sharpness_kept")
+    found: Found = {name: [] for name in names}
+    for number, frames in enumerate(films):
+        follows = how_it_follows(frames[1:], asked[1:], reader)
+        found["mouth_follows"].append(follows[0])
+        found["face_follows"].append(follows[1])
         found["first_jump"].append(float(distances_to_first(frames[:2])[0]))
         found["drift"].append(float(distances_to_first(frames[1:])[-_LATE:].mean()))
-        if len(clips) > 1:
+        if len(films) > 1:
             own = firsts.roll(-number, dims=0)
             between = distances_to_first(own).mean() / distances_to_first(frames).mean()
             found.setdefault("diversity_ratio", []).append(float(between))
@@ -101,25 +99,23 @@ def _looked_at(
             found.setdefault(f"flicker_{name}", []).append(float(curve.nanmean()))
         grey, faces = _grey(frames).numpy(), regions["face"].numpy()
         sharp = [laplacian_variance(one, face) for one, face in zip(grey, faces, strict=True)]
-        found.setdefault("sharpness_kept", []).append(float(np.mean(sharp[1:]) / sharp[0]))
+        found["sharpness_kept"].append(float(np.mean(sharp[1:]) / sharp[0]))
     return found
 
 
-def mouth_follows(
-    frames: Float[Tensor, "frames 3 height width"],
-    landmarks: Float[Tensor, "frames landmarks 2"],
-    gaps: Openings,
-) -> float:
-    """Do mouths look alike where their meshes open alike? -1 ... 1, higher is better.
+@torch.no_grad()
+def how_it_follows(
+    frames: Film, asked: Float[Tensor, "frames landmarks=68 2"], reader: FaceReader
+) -> tuple[float, float]:
+    """Of the mouth, Pearson's r of its opening as read and as asked for, -1 ... 1, higher is
+    better; of the face, the mean distance of its landmarks, over that between the eyes, 0 best.
 
-    Pearson's r over all pairs of frames: root mean square of the mouths' difference against the
-    difference of the openings. Blind to what an open mouth looks like, which is each person's own.
-    Crops stand where the mouth of the head at rest is: the expression moves what is in them alone.
+    A picture that the reader takes for no face counts as it is read.
     """
-    mouths = crops_at(frames, landmarks, MOUTH_CROP)[..., _ROWS, _COLUMNS].flatten(1)
-    one, other = np.triu_indices(len(mouths), 1)
-    apart = (mouths[one] - mouths[other]).square().mean(dim=1).sqrt()
-    return correlation(apart.numpy(), np.abs(gaps[one] - gaps[other]))
+    seen = reader(frames).landmarks
+    opened = correlation(mouth_opening(seen).numpy(), mouth_opening(asked).numpy())
+    off = (seen - asked).norm(dim=-1).mean(dim=1) / eye_distance(asked)
+    return opened, float(off.mean())
 
 
 def _grey(frames: Float[Tensor, "frames 3 height width"]) -> Float[Tensor, "frames height width"]:

@@ -19,7 +19,7 @@ from imagineid_core.face.load import load_face
 from imagineid_core.pipeline.perform import perform
 from imagineid_core.values import FaceBasis, Performance
 
-ROUNDS = 6
+ROUNDS, FILM_ROUNDS = 8, 12
 Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
 
 
@@ -27,7 +27,8 @@ Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
 class Measured:
     """`rounds`: numbers of every metric. `skipped`: parts that cannot be measured on this machine.
 
-    `failed`: parts and metrics that this suite does not even give a number for.
+    `failed`: parts and metrics that this suite does not even give a number for. `first`: the number
+    of the first round.
     """
 
     rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Measured:
     failed: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     espeak: str | None = None
+    first: int = 0
 
 
 def measure_quality(
@@ -43,10 +45,13 @@ def measure_quality(
     *,
     parts: Sequence[str] = tuple(PARTS),
     rounds: int = ROUNDS,
+    film_rounds: int = FILM_ROUNDS,
+    first: int = 0,
     on_progress: Progress | None = None,
 ) -> Measured:
-    """The numbers of these parts, in so many rounds."""
-    bench = _Bench(suite, held_out, rounds, on_progress)
+    """The numbers of these parts, in so many rounds from number `first` on."""
+    of_films = range(first, first + film_rounds)
+    bench = _Bench(suite, held_out, range(first, first + rounds), of_films, on_progress)
     found: dict[str, list[float]] = {}
     skipped: dict[str, str] = {}
     failed: dict[str, str] = {}
@@ -75,6 +80,7 @@ def measure_quality(
         failed=failed,
         seconds=seconds,
         espeak=held_out.espeak,
+        first=first,
     )
 
 
@@ -82,9 +88,15 @@ class _Bench:
     """One method a part, named as the part is; without its network a part finds nothing."""
 
     def __init__(
-        self, suite: Suite, held_out: HeldOut, rounds: int, on_progress: Progress | None
+        self,
+        suite: Suite,
+        held_out: HeldOut,
+        rounds: range,
+        of_films: range,
+        on_progress: Progress | None,
     ) -> None:
-        self.suite, self.held_out, self.rounds = suite, held_out, rounds
+        self.suite, self.held_out = suite, held_out
+        self.rounds, self.of_films = rounds, of_films
         self.on_progress = on_progress
 
     def lacking(self, part: str) -> str | None:
@@ -152,4 +164,4 @@ class _Bench:
 
     def films(self) -> Found:
         told = None if self.on_progress is None else partial(self.on_progress, "frames")
-        return films(self.suite, self.performance, self.basis, self.rounds, on_progress=told)
+        return films(self.suite, self.performance, self.basis, self.of_films, on_progress=told)

@@ -136,10 +136,16 @@ QUALITY_METRICS: Mapping[str, QualityMetric] = {
         meaning="cosine of alpha-hat and alpha", unit="-1 ... 1", better="higher", part="talkers"
     ),
     "mouth_follows": QualityMetric(
-        meaning="how unlike the mouths of two coherent frames are against how unlike the openings "
-        "of their meshes, all pairs",
+        meaning="opening of the mouth in coherent frames, as the face reader sees it, against that "
+        "of their meshes",
         unit=_R,
         better="higher",
+        part=FILMS,
+    ),
+    "face_follows": QualityMetric(
+        meaning="distance of the landmarks seen in coherent frames to those of their meshes",
+        unit="share of the distance between the eyes",
+        better="lower",
         part=FILMS,
     ),
     "background_psnr": QualityMetric(

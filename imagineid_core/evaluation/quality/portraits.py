@@ -91,13 +91,13 @@ class EncodedPeople:
 
 
 @torch.no_grad()
-def autoencoder(model: StableDiffusion, people: Sequence[PersonPictures], rounds: int) -> Found:
+def autoencoder(model: StableDiffusion, people: Sequence[PersonPictures], rounds: range) -> Found:
     """There and back, with other faint grain in each round."""
     images = torch.cat([portraits(list(people), frame) for frame in (_IDENTITY, _TARGET)])
     boxes = torch.stack([p.mouth_box[frame] for frame in (_IDENTITY, _TARGET) for p in people])
     mouths = mouth_crops(images, boxes.long())
     found: Found = {"vae_psnr": [], "vae_mouth_psnr": []}
-    for number in range(rounds):
+    for number in rounds:
         draw = torch.Generator().manual_seed(number)
         shown = images + _GRAIN * torch.randn(images.shape, generator=draw)
         latents = model.vae.encode(shown).latent_dist.mode()
@@ -108,7 +108,7 @@ def autoencoder(model: StableDiffusion, people: Sequence[PersonPictures], rounds
     return found
 
 
-def diffusion(encoded: EncodedPeople, rounds: int) -> Found:
+def diffusion(encoded: EncodedPeople, rounds: range) -> Found:
     """UNet and text encoder as their training examines them; other noise in each round."""
     model = encoded.model
     nothing = tokens_by(model.tokenizer)([""])[0]
@@ -125,7 +125,7 @@ def diffusion(encoded: EncodedPeople, rounds: int) -> Found:
 
 
 def spatial(
-    encoded: EncodedPeople, adapter: SpatialConditionAdapter, prompt: str, rounds: int
+    encoded: EncodedPeople, adapter: SpatialConditionAdapter, prompt: str, rounds: range
 ) -> Found:
     """SCA as its training examines it; other noise in each round."""
     model = encoded.model
@@ -153,7 +153,7 @@ def spatial(
 
 
 def words(
-    encoded: EncodedPeople, adapter: TextualInversionAdapter, heard: Performance, rounds: int
+    encoded: EncodedPeople, adapter: TextualInversionAdapter, heard: Performance, rounds: range
 ) -> Found:
     """TIA's words behind the prompt of its training, nothing else said; other noise each round."""
     model, count = encoded.model, len(encoded.portrait)
@@ -178,7 +178,7 @@ def blending(
     adapter: MaskBlendingAdapter,
     matting_net: MattingNet | None,
     people: Sequence[PersonPictures],
-    rounds: int,
+    rounds: range,
 ) -> Found:
     """A later frame before the place of the first one, its latent off as a film's is.
 
@@ -206,7 +206,7 @@ def blending(
         behind = (torch.maximum(*masks) < _UNTOUCHED)[0, 0]
         person = matte[0, 0] > _PERSON
         prepared.append((image, host.encode(image), plates, masks[1], behind, person))
-    for number in range(rounds):
+    for number in rounds:
         draw = torch.Generator().manual_seed(number)
         gains, bare_gains, losses = [], [], []
         for image, latent, plates, mask, behind, person in prepared:
@@ -223,12 +223,12 @@ def blending(
 
 
 @torch.no_grad()
-def matting(adapter: MattingNet, people: Sequence[PersonPictures], rounds: int) -> Found:
+def matting(adapter: MattingNet, people: Sequence[PersonPictures], rounds: range) -> Found:
     """Mattes of portraits disturbed as in training, otherwise in each round."""
     images = (portraits(list(people), _TARGET) + 1).repeat(_DISTURBED_EACH, 1, 1, 1) / 2
     true = mattes(list(people), _TARGET).repeat(_DISTURBED_EACH, 1, 1, 1)
     errors = []
-    for number in range(rounds):
+    for number in rounds:
         draw = np.random.default_rng([number, 97])
         shown = torch.stack([disturbed(image, draw) for image in images]) * 2 - 1
         errors.append(float((adapter(shown) - true).abs().mean()))
@@ -236,10 +236,10 @@ def matting(adapter: MattingNet, people: Sequence[PersonPictures], rounds: int) 
 
 
 def _examined(
-    stage: Callable[[Any], dict[str, Tensor]], batch: Any, rounds: int
+    stage: Callable[[Any], dict[str, Tensor]], batch: Any, rounds: range
 ) -> list[dict[str, Tensor]]:
     found = []
-    for number in range(rounds):
+    for number in rounds:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(number)
             found.append(stage(batch))

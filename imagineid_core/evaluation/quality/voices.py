@@ -24,13 +24,13 @@ from imagineid_core.values import FaceBasis, MotionTrack, Speech
 _HEADS, _TRUE_HEADS = 8, 40  # in a round; of the process that a network learned from
 
 
-def sample(listener: Listener, speech: Speech, basis: FaceBasis, rounds: int) -> Found:
+def sample(listener: Listener, speech: Speech, basis: FaceBasis, rounds: range) -> Found:
     """Lips follow the sound and shut in silence; the head moves as much as those it learned from.
 
     Without a network for the head there is no `head_motion`.
     """
     found: Found = {"voice_correlation": [], "silence_openness": []}
-    for number in range(rounds):
+    for number in rounds:
         heard = listen(listener.pad, hear_windows(with_noise(speech, number)))
         performance = perform_heard(speech, heard, seed=0)
         openness = silence_openness(performance, speech, basis)
@@ -44,10 +44,10 @@ def sample(listener: Listener, speech: Speech, basis: FaceBasis, rounds: int) ->
     return found
 
 
-def talkers(listener: Listener, clips: Sequence[Clip], basis: FaceBasis, rounds: int) -> Found:
+def talkers(listener: Listener, clips: Sequence[Clip], basis: FaceBasis, rounds: range) -> Found:
     """Against the truth of the lips, of the whole expression, and of the shape."""
     found: Found = {"lip_correlation": [], "expression_error": [], "shape_cosine": []}
-    for number in range(rounds):
+    for number in rounds:
         lips, errors, cosines = [], [], []
         for clip in clips:
             noisy = replace(clip, speech=with_noise(clip.speech, number))
