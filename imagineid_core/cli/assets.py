@@ -14,8 +14,6 @@ _RECOMMENDED = {
     "steps": "num_steps",
     "guidance": "guidance",
     "guided_share": "guided_share",
-    "first_steps": "first_steps",
-    "first_eta": "first_eta",
     "settles": "settles",
 }
 
@@ -54,8 +52,6 @@ def add_commands(commands: Any) -> None:
     pack.add_argument("--steps", type=int, help="steps a frame it is best used with ('imagine')")
     pack.add_argument("--guidance", type=float, help="and the guidance ('imagine')")
     pack.add_argument("--guided-share", type=float, help="and its share of the steps ('imagine')")
-    pack.add_argument("--first-steps", type=int, help="and the first frame's steps ('imagine')")
-    pack.add_argument("--first-eta", type=float, help="and its eta ('imagine')")
     pack.add_argument("--settles", type=int, help="and how often first frames settle ('imagine')")
     pack.set_defaults(run=run_pack)
     for command in (check, pack):
