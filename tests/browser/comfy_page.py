@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _MS = 1000
-_START, _RUN = 120 * _MS, 540 * _MS
+_START, _RUN = 240 * _MS, 540 * _MS
 _READY = "() => Boolean(window.app?.graph && window.app.vueAppReady)"
 _NODE = "window.app.graph._nodes.find((node) => node.type === `ImagineID_${kind}`)"
 _TIMELINE = f"{_NODE}.widgets.find((widget) => widget.timeline).timeline"
@@ -26,6 +26,7 @@ class ComfyPage:
 
     def __init__(self, page: Any, address: str, mode: str = "canvas") -> None:
         self.page, self.mode = page, mode
+        page.set_default_timeout(_START)  # of the machine, not of ours: it may be busy
         page.goto(address)
         page.wait_for_function(_READY, timeout=_START)
         self.pause(2.5)  # extensions are set up, the last workflow is there

@@ -1,14 +1,11 @@
 """Audio Loader takes a file from the browser, plays it, and has it in the workflow."""
 
-from contextlib import suppress
-
 import pytest
 import sounds
-from browser.comfy_page import ComfyPage
 from browser.test_workflows import read
 
 KIND = "AudioLoader"
-_CLICKS = 3
+_OPENS = 30  # seconds
 
 
 @pytest.fixture
@@ -17,14 +14,24 @@ def voice(tmp_path):
 
 
 @pytest.fixture
-def fresh(comfy, browser, server):
-    """A page of its own: with front end 1.58 on a canvas the chooser stays shut after a Delete."""
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
-    yield ComfyPage(page, server.address, comfy.mode)
-    page.close()
+def choosers(comfy):
+    """The file choosers that open, listened for from before the first click.
+
+    `expect_file_chooser` begins to listen beside the click. On a busy machine the click may come
+    first, three in sixteen did: the page asks for a chooser, by the user's hand, and none is told.
+    """
+    opened = []
+
+    def note(chooser):
+        opened.append(chooser)
+
+    comfy.page.on("filechooser", note)
+    comfy.pause(0.5)
+    yield opened
+    comfy.page.remove_listener("filechooser", note)
 
 
-def choose(comfy, voice):
+def choose(comfy, choosers, voice):
     if comfy.mode == "vue":
         comfy.page.get_by_text("sample: hello.wav").first.click()
         comfy.page.get_by_label("Upload", exact=True).first.set_input_files(str(voice))
@@ -42,25 +49,22 @@ def choose(comfy, voice):
             ];
         }"""
     )
-    from playwright.sync_api import TimeoutError as NothingOpened
-
     comfy.page.bring_to_front()
-    for _ in range(_CLICKS):  # a browser opens no chooser seconds behind a click
-        with suppress(NothingOpened):
-            with comfy.page.expect_file_chooser(timeout=10_000) as asked:
-                comfy.page.mouse.click(*button)
-            asked.value.set_files(str(voice))
-            return
-    raise AssertionError(f"{_CLICKS} clicks on the button opened no file chooser")
+    comfy.page.mouse.click(*button)
+    for _ in range(_OPENS * 5):
+        if choosers:
+            break
+        comfy.pause(0.2)
+    (chooser,) = choosers
+    chooser.set_files(str(voice))
 
 
-def test_a_file_of_the_browser_becomes_the_voice(fresh, voice):
-    comfy = fresh
+def test_a_file_of_the_browser_becomes_the_voice(comfy, choosers, voice):
     workflow = read("listen_imagine")
     (loader,) = [one for one in workflow["nodes"] if one["type"] == f"ImagineID_{KIND}"]
     comfy.load(workflow)
     comfy.show(KIND)
-    choose(comfy, voice)
+    choose(comfy, choosers, voice)
     comfy.pause(2.5)
     assert comfy.value(KIND, "audio") == voice.name
     sent = comfy.prompt()[str(loader["id"])]
