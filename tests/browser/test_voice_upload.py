@@ -6,6 +6,10 @@ from browser.test_workflows import read
 
 KIND = "AudioLoader"
 _OPENS = 30  # seconds
+_HEARS = """() => {
+    const players = [...document.querySelectorAll("audio")];
+    return players.length > 0 && players.every(({ duration }) => duration > 0);
+}"""
 
 
 @pytest.fixture
@@ -65,7 +69,7 @@ def test_a_file_of_the_browser_becomes_the_voice(comfy, choosers, voice):
     comfy.load(workflow)
     comfy.show(KIND)
     choose(comfy, choosers, voice)
-    comfy.pause(2.5)
+    comfy.page.wait_for_function(_HEARS)
     assert comfy.value(KIND, "audio") == voice.name
     sent = comfy.prompt()[str(loader["id"])]
     assert sent["inputs"]["audio"] == voice.name
