@@ -6,9 +6,11 @@ from browser.test_workflows import read
 
 KIND = "AudioLoader"
 _OPENS = 30  # seconds
-_HEARS = """() => {
+_HEARS = """(name) => {
+    const { nodes } = window.app.graph;
     const players = [...document.querySelectorAll("audio")];
-    return players.length > 0 && players.every(({ duration }) => duration > 0);
+    const isThere = nodes.some(({ widgets }) => widgets?.some(({ value }) => value === name));
+    return isThere && players.length > 0 && players.every(({ duration }) => duration > 0);
 }"""
 
 
@@ -69,7 +71,7 @@ def test_a_file_of_the_browser_becomes_the_voice(comfy, choosers, voice):
     comfy.load(workflow)
     comfy.show(KIND)
     choose(comfy, choosers, voice)
-    comfy.page.wait_for_function(_HEARS)
+    comfy.page.wait_for_function(_HEARS, arg=voice.name)
     assert comfy.value(KIND, "audio") == voice.name
     sent = comfy.prompt()[str(loader["id"])]
     assert sent["inputs"]["audio"] == voice.name
