@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imagineid_core.corpus.people import PeopleCorpus
     from imagineid_core.training.imagine_presets import ImaginePreset
 
-PRESETS = ("smoke", "mini")
+PRESETS = ("smoke", "mini", "mini_longer")
 _SHIPPED = "shipped"
 
 
@@ -33,7 +33,7 @@ def add_imagine(what: Any) -> None:
     imagine.add_argument(
         "--unet",
         metavar="DIR",
-        help="take all of this model, or the 'shipped' one; only its UNet learns on",
+        help="take all of this model, or the 'shipped' one; only its UNet learns on (mini_longer)",
     )
     imagine.add_argument("--out", metavar="DIR", help="model and logs (out/imagine/PRESET)")
     imagine.add_argument("--seed", type=int, default=0)

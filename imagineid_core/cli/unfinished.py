@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from imagineid_core.imagine.resume import ImaginedFrame
 
 # They may differ when a film goes on: they reach no frame.
-_FREE = ("run", "out", "report", "sheet", "overwrite", "go_on", "device")
+_FREE = ("run", "told_command", "out", "report", "sheet", "overwrite", "go_on", "device")
 
 
 def unfinished_file(out: Path) -> Path:

@@ -6,6 +6,14 @@ import pytest
 from imagineid_core.cli.stopping import heard_between_steps
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """As in a terminal: a shell's background jobs begin with signals ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_press_is_an_answer_and_the_second_interrupts():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), heard_between_steps() as is_stopped:  # noqa: PT012
