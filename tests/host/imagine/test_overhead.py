@@ -1,10 +1,12 @@
 """What the Autoregressive Sampler costs beside the work itself, done with ComfyUI's own pieces.
 
 The same frames by KSampler, a T2IAdapter that does what SCA does, VAE Encode, VAE Decode and Save
-Video. Processor time, in turn in one process, and stock against stock as a control.
+Video. Processor time, in turn in one process, and stock against stock as a control; the median of rounds,
+for one round is a tenth off on a machine with others on it.
 """
 
 import time
+from statistics import median
 
 import pytest
 import torch
@@ -13,8 +15,8 @@ from torch import nn
 FRAMES, STEPS = 3, 20
 GUIDANCE, SEED = 2.0, 5
 MOST = 1.05
-CONTROL = 0.04  # how far stock may be from itself, by the best of
-ROUNDS, MOST_ROUNDS = 3, 6  # more are made while it is further
+CONTROL = 0.05  # how far stock may be from itself
+ROUNDS, MOST_ROUNDS = 7, 15  # more are made while it is further
 
 
 class SpatialAsStock(nn.Module):
@@ -126,8 +128,8 @@ def test_the_sampler_costs_little_beside_stock_pieces(ours, stock):
         rounds, control = [], 0.0
         while len(rounds) < ROUNDS or (abs(control - 1) > CONTROL and len(rounds) < MOST_ROUNDS):
             rounds.append([seconds_of(work) for work in (stock, ours, stock)])
-            one, node, other = (min(times) for times in zip(*rounds, strict=True))
-            control, overhead = other / one, node / min(one, other)
+            control = median(other / one for one, _node, other in rounds)
+            overhead = median(2 * node / (one + other) for one, node, other in rounds)
     finally:
         torch.set_num_threads(threads)
     told = f"overhead {overhead:.3f}, stock against stock {control:.3f}, rounds {rounds}"
