@@ -1,8 +1,8 @@
 """What the Autoregressive Sampler costs beside the work itself, done with ComfyUI's own pieces.
 
 The same frames by KSampler, a T2IAdapter that does what SCA does, VAE Encode, VAE Decode and Save
-Video. Processor time, in turn in one process, and stock against stock as a control; the median of rounds,
-for one round is a tenth off on a machine with others on it.
+Video. Processor time, in turn in one process, and stock against stock as a control; the
+median of rounds, for one round is a tenth off on a machine with others on it.
 """
 
 import time
