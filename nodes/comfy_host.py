@@ -28,11 +28,18 @@ from .spatial_control import SpatialControl, SpatialLatents, map_slots, steered
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How a frame is denoised; `sigmas` take the place of a scheduler's."""
+    """How a frame is denoised; a SAMPLER or `sigmas` take the place of what is named."""
 
     sampler_name: str
     scheduler: str
+    sampler: Any = None
     sigmas: Tensor | None = None
+
+    @property
+    def sampler_object(self) -> Any:
+        if self.sampler is not None:
+            return self.sampler
+        return comfy.samplers.sampler_object(self.sampler_name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +147,7 @@ class ComfyHost:
             made = guider.sample(
                 noise,
                 start,
-                comfy.samplers.sampler_object(self.sampling.sampler_name),
+                self.sampling.sampler_object,
                 sigmas,
                 callback=done,
                 disable_pbar=True,
@@ -148,6 +155,13 @@ class ComfyHost:
             )
         self._latest = made.to(model_management.intermediate_device())
         return self._format.process_in(self._latest)
+
+    def drawn(self, noise: Any, size: tuple[int, int]) -> Latent:
+        """What a NOISE gives for a frame of this height and width; stock ones seed everything."""
+        cell = self.pixels_per_latent
+        empty = torch.zeros(1, self.latent_channels, *(side // cell for side in size))
+        with torch.random.fork_rng(devices=_seeded_devices(self.model)):
+            return noise.generate_noise({"samples": empty}).float().cpu()
 
     def latent_of_last(self, frame: Image) -> Tensor:
         """What LATENT holds of the last frame; one that was given, not imagined, is encoded."""

@@ -6,6 +6,7 @@ The film grows on disk as frames are made. Knows nothing about how frames are ma
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 from uuid import uuid4
@@ -56,6 +57,7 @@ class Clip:
     image: Tensor | None = None
     matte: Tensor | None = None
     background: Tensor | None = None
+    noise: Any = None  # ComfyUI's NOISE
 
     def __post_init__(self) -> None:
         if len(self.mesh) == 0:
@@ -75,8 +77,14 @@ class Clip:
             return None
         return self._of_size("background", images_to_core(self.background, "background"))
 
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        height, width = self.mesh[0].colour.shape[-2:]
+        return height, width
+
     def _of_size(self, name: str, given: Tensor) -> Tensor:
-        size = self.mesh[0].colour.shape[-2:]
+        size = self.size
         if len(given) != 1 or given.shape[-2:] != size:
             raise InputError(
                 f"{name} is {len(given)} of {given.shape[-1]} x {given.shape[-2]} but the frames "
@@ -144,6 +152,7 @@ def filmed(
                 NumberedMeshes(clip.mesh),
                 config,
                 image=clip.core_image if begun is None else None,
+                noise=None if clip.noise is None else host.drawn(clip.noise, clip.size),
                 resume=None if begun is None else begun.last,
                 on_step=progress.on_step,
             ):
@@ -181,7 +190,7 @@ def _room(clip: Clip) -> Tensor | None:
     """Where all frames are kept, if they are to be kept and fit."""
     if not clip.keep_images:
         return None
-    height, width = clip.mesh[0].colour.shape[-2:]
+    height, width = clip.size
     refuse_more_than_fits(
         len(clip.mesh) * height * width * _BYTES,
         model_management.get_free_memory(torch.device("cpu")),

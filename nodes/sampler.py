@@ -141,6 +141,19 @@ class AutoregressiveSampler(ImagineNode):
                     optional=True,
                 ),
                 takes(OPTIONS, "options", "Whatever else differs from Alg. 1.", optional=True),
+                takes(
+                    io.Noise,
+                    "noise",
+                    "z_T, which all frames share, and the seed of a sampler's own noise: both in "
+                    "place of the seed. From Random Noise, say.",
+                    optional=True,
+                ),
+                takes(
+                    io.Sampler,
+                    "sampler",
+                    "Takes the place of sampler_name.",
+                    optional=True,
+                ),
             ],
             outputs=[
                 gives(io.Video, "video", "The film with its sound."),
@@ -285,14 +298,19 @@ def _sampled(
     show_label: bool,
     sigmas: Tensor | None = None,
     options: dict[str, Any] | None = None,
+    noise: Any = None,
+    sampler: Any = None,
     **given: Any,
 ) -> tuple[Any, ...]:
     steps = steps if sigmas is None else len(sigmas) - 1
     config = recommended_of(model).config(
-        seed=seed, num_steps=steps, first_guidance=cfg, **(options or {})
+        seed=seed if noise is None else noise.seed,
+        num_steps=steps,
+        first_guidance=cfg,
+        **(options or {}),
     )
     shown = shown_as(model, show_size, show_label)
-    clip = Clip(mesh=mesh, keep_images=keep_images, shown=shown, **given)
+    clip = Clip(mesh=mesh, keep_images=keep_images, shown=shown, noise=noise, **given)
     progress = Progress(model, len(mesh) * steps)
     host = ComfyHost(
         model,
@@ -300,7 +318,9 @@ def _sampled(
         positive,
         negative,
         num_frames=len(mesh),
-        sampling=Sampling(sampler_name=sampler_name, scheduler=scheduler, sigmas=sigmas),
+        sampling=Sampling(
+            sampler_name=sampler_name, scheduler=scheduler, sampler=sampler, sigmas=sigmas
+        ),
         adapters=clip.adapters,
         matte=clip.core_matte,
         background=clip.core_background,

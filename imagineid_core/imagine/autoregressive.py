@@ -42,6 +42,7 @@ def imagine(
     config: ImagineConfig,
     *,
     image: Image | None = None,
+    noise: Tensor | None = None,
     resume: ImaginedFrame | None = None,
     on_step: OnStep | None = None,
     interrupted: Callable[[], bool] | None = None,
@@ -49,14 +50,14 @@ def imagine(
     """Yield a finished frame for every mesh, in order (Alg. 1).
 
     `image` is taken as the first frame instead of imagining one; its face should lie where the
-    first mesh does. `resume` is the last frame that was finished: the clip goes on behind it,
+    first mesh does. `noise` is z_T, instead of what the seed draws. `resume` is the last frame that was finished: the clip goes on behind it,
     equal to the bit to one that never stopped; `meshes` begins at the clip's start all the same
     (of a sequence, only what is needed is asked for). `interrupted` is asked after every step and
     ends the clip with the frames yielded so far; so does an error raised in `on_step`.
     """
     done, clip = resume, None
     if resume is not None:
-        check_resumable(resume, config, image)
+        check_resumable(resume, config, image, noise)
     first = 0 if resume is None else resume.index + 1
     stop = interrupted if interrupted is not None else _never
     for index, picture, mesh in _encoded_ahead(host, meshes, config.meshes_ahead, first):
@@ -65,7 +66,7 @@ def imagine(
         way = _way(config, index, on_step, stop)
         try:
             if done is None:
-                done = _first_frame(host, picture, mesh, config, way, image)
+                done = _first_frame(host, picture, mesh, config, way, image, noise)
             else:
                 if clip is None:
                     clip = _prepare(host, done, config)
@@ -81,6 +82,31 @@ def shared_noise(host: Host, seed: int, height: int, width: int) -> Latent:
     cell = host.pixels_per_latent
     size = (1, host.latent_channels, height // cell, width // cell)
     return torch.randn(size, generator=generator)
+
+
+def _noise(
+    host: Host, config: ImagineConfig, given: Tensor | None, height: int, width: int
+) -> Latent:
+    """z_T: what was given, or the seed's."""
+    if given is None:
+        return shared_noise(host, config.seed, height, width)
+    cell = host.pixels_per_latent
+    expected = (1, host.latent_channels, height // cell, width // cell)
+    if given.shape != expected:
+        raise InputError(
+            f"noise is {_sizes(given.shape)} but the latents of a frame are {_sizes(expected)}. "
+            "Draw it for one latent of the meshes' size."
+        )
+    if not bool(given.isfinite().all()) or not bool(given.any()):
+        raise InputError(
+            "noise is zero, NaN or infinite, but every frame begins with it. Draw it from a "
+            "normal distribution, or leave it out."
+        )
+    return given
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def hide_mouth(frame: Image, mouth_mask: Mask, fill: float = -1.0) -> Image:
@@ -140,15 +166,16 @@ def _first_frame(
     config: ImagineConfig,
     way: Denoising,
     image: Image | None,
+    given_noise: Tensor | None,
 ) -> ImaginedFrame:
     """I_1 = D(CCF(z_T, E(I_rd^1), Y)), settled if so wished, or the given image."""
     size = picture.colour.shape[-2:]
+    noise = _noise(host, config, given_noise, *size)
     if image is not None:
         _check_image(image, size)
         frame = image.float()
         latent = host.encode(frame) if config.keeps_latents else None
     else:
-        noise = shared_noise(host, config.seed, *size)
         latent = _denoised(host, noise, host.condition(picture, mesh, None, None), way, index=0)
         frame = _decoded(host, latent, None, None, index=0)
         for _ in range(config.settles if host.is_steered else 0):
@@ -168,6 +195,7 @@ def _first_frame(
         first_head_mask=picture.head_mask,
         latent=latent if config.keeps_latents else None,
         person_mask=None,
+        noise=given_noise,
     )
 
 
@@ -231,7 +259,7 @@ def _prepare(host: Host, done: ImaginedFrame, config: ImagineConfig) -> _Clip:
                 "still; the clip is decoded without mask blending"
             )
     return _Clip(
-        noise=shared_noise(host, config.seed, height, width),
+        noise=_noise(host, config, done.noise, height, width),
         identity=identity,
         plate=plate,
         first_mask=mask,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -33,10 +34,14 @@ class ImaginedFrame:
     first_head_mask: Float[Tensor, "1 1 height width"] | None  # of the first frame's mesh
     latent: Float[Tensor, "1 channels rows columns"] | None  # z_0, where an option needs it
     person_mask: Float[Tensor, "1 1 height width"] | None  # m of this frame
+    noise: Float[Tensor, "1 channels rows columns"] | None = None  # z_T, where it was given
 
 
 def check_resumable(
-    resume: ImaginedFrame, config: ImagineConfig, image: Float[Tensor, "..."] | None
+    resume: ImaginedFrame,
+    config: ImagineConfig,
+    image: Float[Tensor, "..."] | None,
+    noise: Float[Tensor, "..."] | None = None,
 ) -> None:
     """A clip goes on as it began, or it would change in the middle."""
     for field in dataclasses.fields(ImagineConfig):
@@ -50,6 +55,11 @@ def check_resumable(
         raise InputError(
             "an image is given for the first frame, but the clip to go on with has its first "
             "frame. Leave the image out."
+        )
+    if noise is not None and (resume.noise is None or not torch.equal(noise, resume.noise)):
+        raise InputError(
+            "noise is given, but the clip to go on with was begun with other noise. Leave it out, "
+            "or begin a new clip."
         )
 
 
@@ -92,6 +102,7 @@ def load_frame(path: str | Path) -> ImaginedFrame:
             first_head_mask=state.get("first_head_mask"),
             latent=state.get("latent"),
             person_mask=state.get("person_mask"),
+            noise=state.get("noise"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

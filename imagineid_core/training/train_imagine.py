@@ -44,6 +44,7 @@ from imagineid_core.imagine.tokenizer import (
     token_numbers,
     vocabulary_of,
 )
+from imagineid_core.training.adapter_sources import digest_of
 from imagineid_core.training.caption_batches import CaptionBatches
 from imagineid_core.training.caption_stage import CaptionReader, CaptionStage
 from imagineid_core.training.diffusion_stage import CaptionedUnet, DiffusionStage
@@ -173,6 +174,7 @@ class _Work:
         self.names = {split: corpus.names(split) for split in ("train", "validation")}
         self.results: dict[str, Trained] = {}
         self.taken: dict[str, Any] = {}  # what is told of stages that were trained elsewhere
+        self.begun_with = ""  # digest of the UNet that learns on
         self.gates: dict[str, Any] = {}
 
     @property
@@ -225,6 +227,7 @@ class _Work:
                 "the model from its beginning."
             )
         self._take(folder, ("caption", *_OF_DIFFUSION[:-1]))
+        self.begun_with = digest_of(model.unet, model.text_encoder)
         learned = CaptionedUnet(model.unet, model.text_encoder)
         return learned.float().requires_grad_(True)
 
@@ -332,6 +335,7 @@ class _Work:
             "seed": self.seed,
             "corpus": self.corpus.corpus_hash,
             "recipe": self.corpus.manifest.recipe,
+            **({"begun_with": self.begun_with} if self.begun_with else {}),
             "stages": self.taken
             | {
                 name: {"steps": result.step, "best_step": result.best_step, **result.metrics}

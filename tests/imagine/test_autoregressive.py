@@ -123,6 +123,41 @@ def test_two_runs_agree_and_another_seed_differs():
     assert not torch.equal(clip[0], other[0])
 
 
+def test_noise_may_be_given_and_is_kept_with_the_clip(tmp_path):
+    meshes, host = mesh_pictures(4), CountingHost()
+    own = shared_noise(host, CONFIG.seed, 32, 32)
+    assert_same(frames(host, meshes, noise=own), frames(CountingHost(), meshes))
+    drawn = shared_noise(host, 6, 32, 32)
+    made = list(imagine(CountingHost(), meshes, CONFIG, noise=drawn))
+    whole = [done.frame for done in made]
+    assert not torch.equal(whole[0], frames(CountingHost(), meshes)[0])
+    save_frame(tmp_path / "frame.safetensors", made[1])
+    kept = load_frame(tmp_path / "frame.safetensors")
+    assert_same(whole[2:], frames(CountingHost(), meshes, resume=kept))
+    assert_same(whole[2:], frames(CountingHost(), meshes, resume=kept, noise=drawn))
+    other = shared_noise(host, 7, 32, 32)
+    with pytest.raises(InputError, match="begun with other noise. Leave it out"):
+        frames(CountingHost(), meshes, resume=kept, noise=other)
+    plain = next(imagine(CountingHost(), meshes, CONFIG))
+    with pytest.raises(InputError, match="begun with other noise"):
+        frames(CountingHost(), meshes, resume=plain, noise=other)
+
+
+@pytest.mark.parametrize(
+    ("noise", "message"),
+    [
+        (torch.zeros(1, 3, 4, 4), "noise is zero, NaN or infinite"),
+        (torch.full((1, 3, 4, 4), torch.inf), "noise is zero, NaN or infinite"),
+        (torch.ones(1, 3, 4, 8), "noise is 1 x 3 x 4 x 8 but the latents of a frame are 1 x 3"),
+    ],
+)
+def test_noise_that_cannot_begin_a_frame_is_refused_before_the_work(noise, message):
+    host = CountingHost()
+    with pytest.raises(InputError, match=message):
+        frames(host, mesh_pictures(2), noise=noise)
+    assert host.calls["unet"] == 0
+
+
 def test_the_global_generator_is_left_alone():
     torch.manual_seed(1)
     expected = torch.rand(3)

@@ -1,6 +1,7 @@
 """The Autoregressive Sampler over the real ComfyUI: what it makes, and how it behaves there."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -374,6 +375,77 @@ def test_given_sigmas_take_the_place_of_steps(suite, run, bar):
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", STEPS)
     assert torch.equal(run(frames=2, steps=50, sigmas=sigmas)[1], run(frames=2)[1])
     assert bar[0][1] == 2 * STEPS
+
+
+def test_given_noise_takes_the_place_of_the_seed(run):
+    from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
+
+    before = torch.random.get_rng_state()
+    for sampler_name in ("ddim", "euler_ancestral"):
+        given = {"frames": 2, "sampler_name": sampler_name}
+        drawn = run(**given, seed=6, noise=Noise_RandomNoise(5))[1]
+        assert torch.equal(drawn, run(**given, seed=5)[1])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_noise_of_ones_own_is_what_frames_begin_with(run):
+    class Mixed:
+        """Half of one person and half of another."""
+
+        seed = 5
+
+        def __init__(self, share):
+            self.share = share
+
+        def generate_noise(self, latent):
+            shape = latent["samples"].shape
+            one, other = (
+                torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in (5, 6)
+            )
+            return one * (1 - self.share) ** 0.5 + other * self.share**0.5
+
+    first, second, mixed = (run(frames=2, noise=Mixed(share))[1] for share in (0.0, 1.0, 0.5))
+    assert torch.equal(first, run(frames=2, seed=5)[1])
+    assert torch.equal(second, run(frames=2, seed=6)[1])
+    between = (mixed - first).square().mean(), (mixed - second).square().mean()
+    assert max(between) < (first - second).square().mean()
+
+
+def test_a_stopped_clip_goes_on_with_the_noise_it_was_given(run, bar, stopped, mesh):
+    from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
+
+    given = {"noise": Noise_RandomNoise(9), "mesh": mesh(3)}
+    whole = run(**given)[1]
+    stopped(2 * STEPS + 1, run, **given)
+    assert torch.equal(run(**given)[1], whole)
+    assert bar[0][0] == 2 * STEPS + 1
+
+
+@pytest.mark.parametrize(
+    ("drawn", "message"),
+    [
+        (lambda shape: torch.zeros(shape), "noise is zero, NaN or infinite"),
+        (lambda shape: torch.full(shape, torch.nan), "noise is zero, NaN or infinite"),
+        (
+            lambda shape: torch.randn(2, *shape[1:]),
+            "noise is 2 x 4 x 16 x 16 but the latents of a frame are 1 x 4 x 16 x 16",
+        ),
+    ],
+)
+def test_noise_that_cannot_begin_a_frame_is_refused(run, bar, drawn, message):
+    noise = SimpleNamespace(seed=1, generate_noise=lambda latent: drawn(latent["samples"].shape))
+    with pytest.raises(InputError, match=message):
+        run(noise=noise)
+    assert bar == []
+
+
+def test_a_given_sampler_takes_the_place_of_the_named_one(run):
+    import comfy.samplers
+
+    given = comfy.samplers.sampler_object("euler_ancestral")
+    assert torch.equal(
+        run(frames=2, sampler=given)[1], run(frames=2, sampler_name="euler_ancestral")[1]
+    )
 
 
 def test_a_vae_of_another_kind_is_refused(suite, run):
