@@ -114,6 +114,24 @@ def test_the_same_seed_gives_the_same_film_again(server, first_run):
     assert again == first_run
 
 
+def test_stock_noise_sampler_and_sigmas_are_as_the_widgets(server, first_run):
+    """The same numbers through Random Noise, KSamplerSelect and BasicScheduler."""
+    prompt = {
+        **imagining(seed=9, steps=7, sampler_name="euler", scheduler="normal"),
+        "noise": node("RandomNoise", noise_seed=1),
+        "chosen": node("KSamplerSelect", sampler_name="ddim"),
+        "levels": node(
+            "BasicScheduler", model=["mini", 0], scheduler="simple", steps=2, denoise=1.0
+        ),
+    }
+    wired = {"noise": ["noise", 0], "sampler": ["chosen", 0], "sigmas": ["levels", 0]}
+    made = server.outputs(changed(prompt, "sampler", **wired))
+    assert np.array_equal(pixels(server, made), pixels(server, server.outputs(imagining())))
+    empty = changed(prompt, "sampler", **wired) | {"noise": node("DisableNoise")}
+    told = server.failure(empty)["exception_message"]
+    assert "noise is zero, NaN or infinite, but every frame begins with it" in told
+
+
 def test_stop_is_heard_at_once(server):
     number = server.submit(imagining(seed=3, steps=1000))
     end = time.monotonic() + 120
