@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid_core.cli.progress import stage_bars
+from imagineid_core.cli.train_imagine import shipped_or
 from imagineid_core.errors import InputError
 
 if TYPE_CHECKING:
     from imagineid_core.training.adapter_sources import Voices
 
-PRESETS = ("smoke", "mini", "paper")
+PRESETS = ("smoke", "mini", "mini_again", "paper")
 VARIANTS = ("a", "b", "c", "d", "none")
 
 
@@ -27,6 +28,11 @@ def add_adapters(what: Any) -> None:
     adapters.add_argument("--corpus", metavar="DIR", required=True, help="a people corpus")
     adapters.add_argument("--pad", metavar="DIR", help="trained PAD; without it there is no TIA")
     adapters.add_argument("--talkers", metavar="DIR", help="a talker corpus, for TIA")
+    adapters.add_argument(
+        "--begin",
+        metavar="DIR",
+        help="adapters that learn on, 'shipped' or of a folder, instead of untrained ones",
+    )
     adapters.add_argument("--out", metavar="DIR", help="weights and logs (out/adapters/PRESET)")
     adapters.add_argument("--vgg", metavar="FILE", help="a VGG state dict for MBA's loss")
     adapters.add_argument("--variant", choices=VARIANTS, help="of MBA (d, the paper's)")
@@ -57,6 +63,7 @@ def run_adapters(options: argparse.Namespace) -> None:
             out,
             dataclasses.replace(MAKE[options.preset](), **changed),
             voices=voices,
+            begin=shipped_or(options.begin),
             vgg=options.vgg,
             seed=options.seed,
             command=_command(options),
@@ -90,4 +97,6 @@ def _command(options: argparse.Namespace) -> str:
     for name in ("variant", "words"):
         if getattr(options, name) is not None:
             words += [f"--{name}", getattr(options, name)]
+    if options.begin is not None:
+        words += ["--begin", Path(options.begin).name]
     return " ".join(map(str, words))

@@ -52,8 +52,8 @@ def run_imagine(options: argparse.Namespace) -> None:
             people_corpus(options, out, preset, bars),
             out,
             preset,
-            vae=_model(options.vae),
-            unet=_model(options.unet),
+            vae=shipped_or(options.vae),
+            unet=shipped_or(options.unet),
             seed=options.seed,
             command=_command(options),
             cpu=options.cpu,
@@ -86,7 +86,8 @@ def people_corpus(
     return open_people_corpus(out / "corpus")
 
 
-def _model(named: str | None) -> str | Path | None:
+def shipped_or(named: str | None) -> str | Path | None:
+    """The folder that an option names, or the shipped suite's."""
     from imagineid_core.assets import IMAGINE, check_suite
 
     return check_suite(IMAGINE) if named == _SHIPPED else named
@@ -97,5 +98,5 @@ def _command(options: argparse.Namespace) -> str:
     words = ["imagineid", "train", "imagine", "--preset", options.preset, "--seed", options.seed]
     for option in ("vae", "unet"):
         if named := getattr(options, option):
-            words += [f"--{option}", _SHIPPED if named == _SHIPPED else Path(named).name]
+            words += [f"--{option}", Path(named).name]
     return " ".join(map(str, words))

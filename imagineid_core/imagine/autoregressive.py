@@ -50,10 +50,11 @@ def imagine(
     """Yield a finished frame for every mesh, in order (Alg. 1).
 
     `image` is taken as the first frame instead of imagining one; its face should lie where the
-    first mesh does. `noise` is z_T, instead of what the seed draws. `resume` is the last frame that was finished: the clip goes on behind it,
-    equal to the bit to one that never stopped; `meshes` begins at the clip's start all the same
-    (of a sequence, only what is needed is asked for). `interrupted` is asked after every step and
-    ends the clip with the frames yielded so far; so does an error raised in `on_step`.
+    first mesh does. `noise` is z_T, instead of what the seed draws. `resume` is the last frame that
+    was finished: the clip goes on behind it, equal to the bit to one that never stopped; `meshes`
+    begins at the clip's start all the same (of a sequence, only what is needed is asked for).
+    `interrupted` is asked after every step and ends the clip with the frames yielded so far; so
+    does an error raised in `on_step`.
     """
     done, clip = resume, None
     if resume is not None:

@@ -19,7 +19,9 @@ from torch import nn
 
 from imagineid_core.checkpoint import save_checkpoint
 from imagineid_core.corpus.people import PeopleCorpus
+from imagineid_core.errors import InputError
 from imagineid_core.imagine import mask_blending, spatial_condition, textual_inversion
+from imagineid_core.imagine.adapters import find_adapters
 from imagineid_core.imagine.mask_blending import MaskBlendingAdapter, variant_config
 from imagineid_core.imagine.spatial_condition import (
     SpatialConditionAdapter,
@@ -65,6 +67,12 @@ _ARCHITECTURES = {
     "spatial": spatial_condition.ARCHITECTURE,
     "blending": mask_blending.ARCHITECTURE,
 }
+_FOUND_AS = {"word": "textual", "spatial": "spatial", "blending": "blending"}
+_LOADERS: Mapping[str, Callable[[Path], Any]] = {
+    "word": textual_inversion.load_textual_inversion,
+    "spatial": spatial_condition.load_spatial_condition,
+    "blending": mask_blending.load_mask_blending,
+}
 Net = TypeVar("Net", bound=nn.Module)
 _LOG = logging.getLogger(__name__)
 
@@ -82,6 +90,7 @@ def train_adapters(
     preset: AdapterPreset,
     *,
     voices: Voices | None = None,
+    begin: str | PathLike[str] | None = None,
     vgg: str | PathLike[str] | None = None,
     seed: int = 0,
     command: str = "",
@@ -90,16 +99,17 @@ def train_adapters(
 ) -> TrainedAdapters:
     """Train what `preset` says and write textual_inversion, spatial_condition and mask_blending.
 
-    Without `voices` there is no TIA. `vgg` is a state dict for MBA's loss; without it the distance
-    of slopes stands in. Each file is written when its stage is done. Under `accelerate launch`
-    every process calls this alike; the first one writes.
+    Without `voices` there is no TIA. Adapters that lie in the folder `begin` learn on, those of a
+    similar model, say, instead of beginning untrained. `vgg` is a state dict for MBA's loss;
+    without it the distance of slopes stands in. Each file is written when its stage is done. Under
+    `accelerate launch` every process calls this alike; the first one writes.
     """
     check_fits_unet(_spatial_config(model, preset), model.unet)
     folder = Path(folder)
     sources = AdapterSources(
         model, corpus, folder / "latents", preset, seed=seed, cpu=cpu, on_progress=on_progress
     )
-    work = _Work(sources, folder, command, cpu)
+    work = _Work(sources, folder, command, cpu, {} if begin is None else _found(Path(begin)))
     files = []
     if voices is None:
         _LOG.warning("no voices are given, so the textual inversion adapter is not trained")
@@ -115,9 +125,32 @@ def train_adapters(
 class _Work:
     """What all stages have in common."""
 
-    def __init__(self, sources: AdapterSources, folder: Path, command: str, cpu: bool) -> None:
+    def __init__(
+        self,
+        sources: AdapterSources,
+        folder: Path,
+        command: str,
+        cpu: bool,
+        begin: Mapping[str, Path],
+    ) -> None:
         self.sources, self.folder, self.command, self.cpu = sources, folder, command, cpu
         self.results: dict[str, Trained] = {}
+        self._begin = begin
+        self._begun_with: dict[str, str] = {}  # digests, by stage
+
+    def begun(self, name: str, untrained: Net) -> Net:
+        """The adapter of before that is to learn on, where there is one."""
+        path = self._begin.get(_FOUND_AS[name])
+        if path is None:
+            return untrained
+        learned = _LOADERS[name](path)
+        if learned.config != untrained.config:
+            raise InputError(
+                f"{path} is of {learned.config} but this model and preset need "
+                f"{untrained.config}. Begin with adapters of these sizes, or untrained."
+            )
+        self._begun_with[name] = digest_of(learned)
+        return learned.float().requires_grad_(True)
 
     def run(
         self,
@@ -132,6 +165,7 @@ class _Work:
         """Train a stage and write its file."""
         _LOG.info("stage %s: %d steps", name, loop.num_steps)
         preset, digests = self.sources.preset, self.sources.digests
+        begun = {"begun_with": self._begun_with[name]} if name in self._begun_with else {}
         asdict = dataclasses.asdict(preset)
         result = train(
             stage,
@@ -141,6 +175,7 @@ class _Work:
             validation=batches[1],
             setting={
                 **data,
+                **begun,
                 "vae": digests["vae"],
                 "preset": {field: asdict[field] for field in DEPENDS_ON[name]},
             },
@@ -165,6 +200,7 @@ class _Work:
                     "best_step": result.best_step,
                     "metrics": result.metrics,
                     **data,
+                    **begun,
                     **about,
                 },
             )
@@ -183,7 +219,8 @@ def _train_words(work: _Work, voices: Voices) -> Path:
     }
     batches = sources.word_batches({split: sources.voiced(voices, split) for split in SPLITS})
     widths = (voices.pad.identity.config.width, voices.pad.emotion.config.width)
-    stage = WordStage(new_words(sources, *widths), **frozen(sources.model))
+    adapter = work.begun("word", new_words(sources, *widths))
+    stage = WordStage(adapter, **frozen(sources.model))
     return work.run("word", stage, sources.preset.word_loop, batches, data=data, about={})
 
 
@@ -192,7 +229,7 @@ def _train_spatial(work: _Work) -> Path:
     preset = sources.preset
     batches = sources.spatial_batches({split: sources.conditions(split) for split in SPLITS})
     stage = SpatialStage(
-        new_spatial(sources),
+        work.begun("spatial", new_spatial(sources)),
         **frozen(sources.model),
         coherent_share=preset.spatial.coherent,
     )
@@ -204,7 +241,7 @@ def _train_spatial(work: _Work) -> Path:
 def _train_blending(work: _Work, vgg: str | PathLike[str] | None) -> Path:
     sources = work.sources
     preset, vae = sources.preset, sources.model.vae
-    adapter = new_blending(sources)
+    adapter = work.begun("blending", new_blending(sources))
     perceptual = EdgeDistance() if vgg is None else load_vgg_distance(vgg)
     stage = BlendingStage(
         adapter,
@@ -220,6 +257,15 @@ def _train_blending(work: _Work, vgg: str | PathLike[str] | None) -> Path:
         sources.blending_batches(adapter.config),
         data={"corpus": sources.corpus.corpus_hash, "perceptual_loss": loss},
         about={"variant": preset.variant},
+    )
+
+
+def _found(begin: Path) -> Mapping[str, Path]:
+    if found := find_adapters(begin):
+        return found
+    raise InputError(
+        f"{begin} holds no adapters to begin with. Give the folder that a training wrote, or leave "
+        "it out."
     )
 
 

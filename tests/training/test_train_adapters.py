@@ -94,6 +94,32 @@ def test_only_the_adapter_learns(trained, model):
     assert not any(p.requires_grad for p in [*model.unet.parameters(), *model.vae.parameters()])
 
 
+def test_adapters_of_before_learn_on(trained, model, corpus, tmp_path):
+    folder, before = trained
+    short = dataclasses.replace(smoke().spatial_loop, num_steps=1, learning_rate=0.0)
+    preset = dataclasses.replace(smoke(), spatial_loop=short, variant="none")
+    again = train_adapters(model, corpus, tmp_path, preset, begin=folder, seed=3, cpu=True)
+    assert [path.name for path in again.files] == ["spatial_condition.safetensors"]
+    assert again.metrics["spatial"]["loss"] == pytest.approx(
+        before.metrics["spatial"]["loss"], rel=1e-3
+    )
+    told, was = (
+        json.loads(read_tensors(place / "spatial_condition.safetensors")[0]["provenance"])
+        for place in (tmp_path, folder)
+    )
+    assert len(told["begun_with"]) == 64
+    assert "begun_with" not in was
+
+
+def test_what_cannot_be_begun_with_is_refused(trained, model, corpus, tmp_path):
+    folder, _ = trained
+    deeper = dataclasses.replace(smoke(), num_blocks=2)
+    with pytest.raises(InputError, match="num_blocks=1.* but this model and preset need.*=2"):
+        train_adapters(model, corpus, tmp_path, deeper, begin=folder, cpu=True)
+    with pytest.raises(InputError, match="holds no adapters to begin with. Give the folder"):
+        train_adapters(model, corpus, tmp_path, smoke(), begin=tmp_path, cpu=True)
+
+
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
 def test_an_error_means_the_same_in_every_kind_of_prediction(kind):
     """Whoever takes the latent for z + d errs in v by what d is worth, however it is told."""
