@@ -21,8 +21,11 @@ async def comfy_entrypoint() -> Any:
 
 
 def _make_core_importable() -> None:
-    """The library beside this file, unless one is installed; nothing else becomes importable."""
-    if importlib.util.find_spec(_CORE) is not None:
+    """The library beside this file; an installed one may be of another release than the nodes.
+
+    Nothing else becomes importable.
+    """
+    if _CORE in sys.modules:
         return
     folder = Path(__file__).parent / _CORE
     spec = importlib.util.spec_from_file_location(
