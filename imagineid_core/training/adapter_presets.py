@@ -83,7 +83,7 @@ def mini() -> AdapterPreset:
 
 
 def mini_again() -> AdapterPreset:
-    """Those of `mini` learn on when their UNet has: half as long, at half the rate.
+    """Those of `mini` learn on when their UNet has: for a while, at half the rate.
 
     MBA knows the autoencoder alone, so it stays as it is.
     """
@@ -91,8 +91,8 @@ def mini_again() -> AdapterPreset:
     return dataclasses.replace(
         whole,
         name="mini_again",
-        word_loop=dataclasses.replace(whole.word_loop, num_steps=600, learning_rate=5e-4),
-        spatial_loop=dataclasses.replace(whole.spatial_loop, num_steps=1_200, learning_rate=1e-3),
+        word_loop=dataclasses.replace(whole.word_loop, num_steps=300, learning_rate=5e-4),
+        spatial_loop=dataclasses.replace(whole.spatial_loop, num_steps=1_000, learning_rate=1e-3),
         variant="none",
     )
 
