@@ -41,7 +41,8 @@ from imagineid_core.imagine.tokenizer import vocabulary_of
 
 SIZE = 512
 PARTS = ("vae_encode", "mesh_encode", "sca", "unet", "vae_decode", "text")
-_TINY = MiniSuiteConfig(
+
+TINY_SUITE = MiniSuiteConfig(
     size=64,
     vae_channels=(4, 4, 8, 8),
     vae_norm_groups=4,
@@ -172,28 +173,31 @@ def _tiny_model(folder: Path) -> tuple[StableDiffusion, Adapters]:
     words = vocabulary_of(["a", "face"])
     save_suite(
         folder,
-        vae=build_vae(_TINY),
-        text_encoder=build_text_encoder(_TINY, words),
-        unet=build_unet(_TINY),
+        vae=build_vae(TINY_SUITE),
+        text_encoder=build_text_encoder(TINY_SUITE, words),
+        unet=build_unet(TINY_SUITE),
         vocabulary=words,
         about={},
     )
     adapters = Adapters(
         textual=TextualInversionAdapter(
             TextualInversionConfig(
-                identity_dim=_VOICE, emotion_dim=_VOICE, hidden_dim=8, text_dim=_TINY.text_width
+                identity_dim=_VOICE,
+                emotion_dim=_VOICE,
+                hidden_dim=8,
+                text_dim=TINY_SUITE.text_width,
             )
         ),
         spatial=SpatialConditionAdapter(
-            SpatialConditionConfig(channels=_TINY.unet_channels, num_blocks=1)
+            SpatialConditionConfig(channels=TINY_SUITE.unet_channels, num_blocks=1)
         ),
-        blending=MaskBlendingAdapter(MaskBlendingConfig(channels=_TINY.vae_channels[:1])),
+        blending=MaskBlendingAdapter(MaskBlendingConfig(channels=TINY_SUITE.vae_channels[:1])),
     )
     return load_stable_diffusion(folder), adapters
 
 
 def _mesh(number: int) -> MeshPicture:
-    size = _TINY.size
+    size = TINY_SUITE.size
     mouth, head = torch.zeros(1, 1, size, size), torch.zeros(1, 1, size, size)
     mouth[..., size // 2 : size * 5 // 8, size * 3 // 8 : size * 5 // 8] = 1
     head[..., size // 4 : size * 5 // 8, size * 3 // 8 : size * 5 // 8] = 1

@@ -39,6 +39,12 @@ class ShardRecord:
     items: tuple[str, ...]
 
 
+def hash_of_corpus(recipe: Mapping[str, Any], shards: Mapping[str, ShardRecord]) -> str:
+    lines = [json.dumps(recipe, sort_keys=True)]
+    lines += [f"{name} {shard.sha256}" for name, shard in sorted(shards.items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 @dataclass(frozen=True, kw_only=True)
 class FolderManifest:
     """What a corpus folder holds; `recipe` is all that decides what its items are."""
@@ -55,9 +61,7 @@ class FolderManifest:
     @property
     def corpus_hash(self) -> str:
         """Of the recipe and every shard: names a corpus in the record of what was trained on it."""
-        lines = [json.dumps(self.recipe, sort_keys=True)]
-        lines += [f"{name} {shard.sha256}" for name, shard in sorted(self.shards.items())]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hash_of_corpus(self.recipe, self.shards)
 
     @property
     def num_bytes(self) -> int:
@@ -106,7 +110,7 @@ def write_shard(
     from safetensors.torch import save
 
     metadata = {"format_version": str(FORMAT_VERSION), "about": json.dumps(about, sort_keys=True)}
-    content = _sorted_header(save(dict(tensors), metadata=metadata))
+    content = sorted_header(save(dict(tensors), metadata=metadata))
     write_whole(shard_path(folder, name), content)
     return ShardRecord(
         sha256=hashlib.sha256(content).hexdigest(), num_bytes=len(content), items=tuple(items)
@@ -114,6 +118,7 @@ def write_shard(
 
 
 def read_about(path: Path) -> dict[str, Any]:
+    """What a shard says of itself."""
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt", device="cpu") as file:
@@ -253,7 +258,7 @@ def _report(on_progress: Progress | None, done: int, total: int) -> None:
         on_progress(done, total)
 
 
-def _sorted_header(content: bytes) -> bytes:
+def sorted_header(content: bytes) -> bytes:
     """safetensors writes its metadata in an order that changes between runs: sort the header."""
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])

@@ -14,10 +14,10 @@ from torch.nn.functional import interpolate, silu
 
 from imagineid_core.checkpoint import load_checkpoint
 from imagineid_core.errors import InputError
+from imagineid_core.residual_block import PER_GROUP, ResidualBlock
 
 ARCHITECTURE = "face_reader"
 NUM_LANDMARKS = 68
-_PER_GROUP = 8  # channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,9 @@ class FaceReaderConfig:
     size: int = 128  # pixels a side; the size it is trained at, and looks at every picture in
 
     def __post_init__(self) -> None:
-        if not self.channels or any(size < 1 or size % _PER_GROUP for size in self.channels):
+        if not self.channels or any(size < 1 or size % PER_GROUP for size in self.channels):
             raise InputError(
-                f"channels are {self.channels} but must be multiples of {_PER_GROUP}. "
+                f"channels are {self.channels} but must be multiples of {PER_GROUP}. "
                 "Use for example (16, 32, 64)."
             )
         if not 0 <= self.maps_at < len(self.channels):
@@ -63,11 +63,11 @@ class FaceReader(nn.Module):
         levels = config.channels
         self.entry = nn.Conv2d(3, levels[0], 5, stride=2, padding=2)
         self.down = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(above, below, 3, stride=2, padding=1), _Block(below))
+            nn.Sequential(nn.Conv2d(above, below, 3, stride=2, padding=1), ResidualBlock(below))
             for above, below in zip(levels, levels[1:], strict=False)
         )
         self.up = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(below + above, above, 1), _Block(above))
+            nn.Sequential(nn.Conv2d(below + above, above, 1), ResidualBlock(above))
             for above, below in zip(
                 levels[config.maps_at :], levels[config.maps_at + 1 :], strict=False
             )
@@ -126,17 +126,3 @@ def mean_places(
 
 def _centres(count: int, like: Tensor) -> Float[Tensor, " _"]:
     return (torch.arange(count, device=like.device, dtype=like.dtype) + 0.5) / count
-
-
-class _Block(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        groups = channels // _PER_GROUP
-        self.first_norm = nn.GroupNorm(groups, channels)
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second_norm = nn.GroupNorm(groups, channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        change = self.first(silu(self.first_norm(x)))
-        return x + self.second(silu(self.second_norm(change)))

@@ -9,13 +9,13 @@ from os import PathLike
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, silu
+from torch.nn.functional import interpolate
 
 from imagineid_core.checkpoint import load_checkpoint
 from imagineid_core.errors import InputError
+from imagineid_core.residual_block import PER_GROUP, ResidualBlock
 
 ARCHITECTURE = "matting"
-_PER_GROUP = 8  # channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +24,9 @@ class MattingConfig:
     short_side: int = 128  # pixels; the size it is trained at, and looks at every picture in
 
     def __post_init__(self) -> None:
-        if not self.channels or any(size < 1 or size % _PER_GROUP for size in self.channels):
+        if not self.channels or any(size < 1 or size % PER_GROUP for size in self.channels):
             raise InputError(
-                f"channels are {self.channels} but must be multiples of {_PER_GROUP}. "
+                f"channels are {self.channels} but must be multiples of {PER_GROUP}. "
                 "Use for example (16, 32, 64)."
             )
         if self.short_side < self.multiple or self.short_side % self.multiple:
@@ -48,13 +48,13 @@ class MattingNet(nn.Module):
         self.config = config
         first, *others = config.channels
         self.entry = nn.Conv2d(3, first, 3, padding=1)
-        self.top = _Block(first)
+        self.top = ResidualBlock(first)
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         for above, below in zip(config.channels, others, strict=False):
             halve = nn.Conv2d(above, below, 3, stride=2, padding=1)
-            self.down.append(nn.Sequential(halve, _Block(below)))
-            self.up.append(nn.Sequential(nn.Conv2d(below + above, above, 1), _Block(above)))
+            self.down.append(nn.Sequential(halve, ResidualBlock(below)))
+            self.up.append(nn.Sequential(nn.Conv2d(below + above, above, 1), ResidualBlock(above)))
         self.matte = nn.Conv2d(first, 1, 3, padding=1)
 
     def forward(
@@ -83,20 +83,6 @@ def load_matting(path: str | PathLike[str]) -> MattingNet:
     return load_checkpoint(
         str(path), MattingNet, architecture=ARCHITECTURE, config_class=MattingConfig
     )
-
-
-class _Block(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        groups = channels // _PER_GROUP
-        self.first_norm = nn.GroupNorm(groups, channels)
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second_norm = nn.GroupNorm(groups, channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        change = self.first(silu(self.first_norm(x)))
-        return x + self.second(silu(self.second_norm(change)))
 
 
 def _resized(images: Tensor, config: MattingConfig) -> Tensor:

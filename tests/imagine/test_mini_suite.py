@@ -13,19 +13,9 @@ from imagineid_core.imagine.mini_suite import (
     save_suite,
 )
 from imagineid_core.imagine.tokenizer import token_numbers, vocabulary_of
+from imagineid_core.training.imagine_presets import smoke
 
-TINY = MiniSuiteConfig(
-    size=32,
-    vae_channels=(8, 8, 8, 16),
-    vae_norm_groups=4,
-    text_width=16,
-    text_layers=1,
-    text_heads=2,
-    unet_channels=(8, 8, 16, 16),
-    unet_layers=1,
-    unet_heads=2,
-    unet_norm_groups=4,
-)
+TINY = smoke().suite
 WORDS = vocabulary_of(["a", "red", "hat"])
 
 

@@ -6,12 +6,12 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from imagineid_core.bench.count import TINY_SUITE
 from imagineid_core.checkpoint import save_checkpoint
 from imagineid_core.imagine import mask_blending, matting, spatial_condition, textual_inversion
 from imagineid_core.imagine.diffusers_host import DiffusersHost
 from imagineid_core.imagine.host import MeshPicture
 from imagineid_core.imagine.mini_suite import (
-    MiniSuiteConfig,
     build_text_encoder,
     build_unet,
     build_vae,
@@ -48,19 +48,6 @@ VAE = {
     "up_block_types": ("UpDecoderBlock2D",) * 4,
     "sample_size": SIZE,
 }
-
-TINY_SUITE = MiniSuiteConfig(
-    size=64,
-    vae_channels=(4, 4, 8, 8),
-    vae_norm_groups=4,
-    text_width=12,
-    text_layers=1,
-    text_heads=2,
-    unet_channels=(8, 8, 16, 16),
-    unet_layers=1,
-    unet_heads=2,
-    unet_norm_groups=4,
-)
 
 
 def tiny_model(scheduler="DDIMScheduler", **settings):

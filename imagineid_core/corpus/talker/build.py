@@ -16,15 +16,12 @@ from typing import Any
 
 import torch
 
+from imagineid_core.corpus.shard_folder import MANIFEST, ShardRecord, check_shard, shard_path
 from imagineid_core.corpus.talker.espeak import installed_data_folder, installed_version
 from imagineid_core.corpus.talker.sentences import SPLITS
 from imagineid_core.corpus.talker.shards import (
-    MANIFEST,
     Manifest,
-    ShardRecord,
-    check_shard,
     read_manifest,
-    shard_path,
     write_manifest,
     write_shard,
 )

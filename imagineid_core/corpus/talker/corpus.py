@@ -8,15 +8,9 @@ from os import PathLike
 from pathlib import Path
 
 from imagineid_core.corpus.clip import Clip
+from imagineid_core.corpus.shard_folder import check_shard, read_about, shard_path
 from imagineid_core.corpus.talker.sentences import SPLITS
-from imagineid_core.corpus.talker.shards import (
-    Manifest,
-    check_shard,
-    read_about,
-    read_clip,
-    read_manifest,
-    shard_path,
-)
+from imagineid_core.corpus.talker.shards import Manifest, read_clip, read_manifest
 from imagineid_core.corpus.talker.talker import speaker_name, speakers_of, split_of_speaker
 from imagineid_core.corpus.talker.voices import Speaker
 from imagineid_core.errors import InputError
@@ -49,7 +43,7 @@ class TalkerCorpus:
     def __init__(self, folder: Path, manifest: Manifest):
         self.folder, self.manifest = folder, manifest
         self._shard_of = {
-            clip: shard for shard, record in manifest.shards.items() for clip in record.clips
+            clip: shard for shard, record in manifest.shards.items() for clip in record.items
         }
         self._checked: set[str] = set()
 
@@ -76,7 +70,7 @@ class TalkerCorpus:
             clip
             for shard, record in sorted(self.manifest.shards.items())
             if split_of_speaker(int(shard[1:])) == split
-            for clip in record.clips
+            for clip in record.items
         )
 
     def load(self, name: str) -> Clip:

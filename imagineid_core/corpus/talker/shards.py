@@ -7,7 +7,7 @@ is JSON in the metadata. Knows nothing about how clips are made.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,17 @@ from torch import Tensor
 
 from imagineid_core.checkpoint import write_whole
 from imagineid_core.corpus.clip import Clip, Phoneme
+from imagineid_core.corpus.shard_folder import (
+    FORMAT_VERSION,
+    MANIFEST,
+    ShardRecord,
+    hash_of_corpus,
+    shard_path,
+    sorted_header,
+)
 from imagineid_core.corpus.talker.sentences import SPLITS
 from imagineid_core.errors import InputError
 from imagineid_core.values import MotionTrack, Speech
-
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-SHARDS = "shards"
-_AGAIN = "Run the same build again: it keeps what is whole and makes the rest"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShardRecord:
-    """What the manifest knows of a finished shard."""
-
-    sha256: str
-    num_bytes: int
-    clips: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +45,7 @@ class Manifest:
     @property
     def corpus_hash(self) -> str:
         """Of the recipe and every shard: names a corpus in the record of what was trained on it."""
-        lines = [json.dumps(self.recipe, sort_keys=True)]
-        lines += [f"{name} {shard.sha256}" for name, shard in sorted(self.shards.items())]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hash_of_corpus(self.recipe, self.shards)
 
 
 def write_shard(
@@ -72,12 +64,12 @@ def write_shard(
         "about": json.dumps(dict(about), sort_keys=True),
         "clips": json.dumps(records),
     }
-    content = _sorted_metadata(save(tensors, metadata=metadata))
+    content = sorted_header(save(tensors, metadata=metadata))
     write_whole(shard_path(folder, name), content)
     return ShardRecord(
         sha256=hashlib.sha256(content).hexdigest(),
         num_bytes=len(content),
-        clips=tuple(clip.name for clip in clips),
+        items=tuple(clip.name for clip in clips),
     )
 
 
@@ -96,32 +88,6 @@ def read_clip(path: Path, name: str) -> Clip:
     return _clip_from(facts, tensors)
 
 
-def read_about(path: Path) -> dict[str, Any]:
-    """What a shard says of its speaker."""
-    from safetensors import safe_open
-
-    with safe_open(str(path), framework="pt", device="cpu") as file:
-        return json.loads(file.metadata()["about"])
-
-
-def shard_path(folder: Path, name: str) -> Path:
-    return folder / SHARDS / f"{name}.safetensors"
-
-
-def check_shard(path: Path, record: ShardRecord) -> None:
-    """Every byte; a shard that was cut or changed is an error that names it."""
-    if not path.is_file():
-        raise InputError(f"{path} is listed in {MANIFEST} but not there. {_AGAIN}.")
-    size = path.stat().st_size
-    if size != record.num_bytes:
-        raise InputError(
-            f"{path} has {size} bytes instead of {record.num_bytes}: it was cut or replaced. "
-            f"{_AGAIN}."
-        )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != record.sha256:
-        raise InputError(f"{path} does not have the hash that {MANIFEST} lists. {_AGAIN}.")
-
-
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     document = {
         "format_version": FORMAT_VERSION,
@@ -130,7 +96,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "num_speakers": manifest.num_speakers,
         "splits": list(manifest.splits),
         "recipe": manifest.recipe,
-        "shards": {name: asdict(record) for name, record in sorted(manifest.shards.items())},
+        "shards": {
+            name: {
+                "sha256": record.sha256,
+                "num_bytes": record.num_bytes,
+                "clips": list(record.items),
+            }
+            for name, record in sorted(manifest.shards.items())
+        },
     }
     write_whole(folder / MANIFEST, (json.dumps(document, indent=1) + "\n").encode())
 
@@ -155,7 +128,7 @@ def read_manifest(folder: Path) -> Manifest:
             name: ShardRecord(
                 sha256=record["sha256"],
                 num_bytes=record["num_bytes"],
-                clips=tuple(record["clips"]),
+                items=tuple(record["clips"]),
             )
             for name, record in document["shards"].items()
         }
@@ -170,15 +143,6 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path} is not readable as a manifest ({error!r}). It may be cut off: delete it and "
             "run the same build again."
         ) from error
-
-
-def _sorted_metadata(content: bytes) -> bytes:
-    """safetensors writes its metadata in an order that changes between runs: sort the header."""
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def _tensors_of(clip: Clip) -> dict[str, Tensor]:

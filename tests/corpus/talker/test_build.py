@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from imagineid_core.corpus.clip import Corpus
+from imagineid_core.corpus.shard_folder import shard_path
 from imagineid_core.corpus.talker import build_talker_corpus, open_talker_corpus
 from imagineid_core.corpus.talker.corpus import TalkerCorpus
 from imagineid_core.corpus.talker.espeak import has_espeak, installed_data_folder
 from imagineid_core.corpus.talker.mouth_shapes import is_closure
 from imagineid_core.corpus.talker.prosody import STYLES
 from imagineid_core.corpus.talker.shape_rule import shape_of
-from imagineid_core.corpus.talker.shards import shard_path
 from imagineid_core.corpus.talker.talker import make_clip, plan_clip, speaker_name
 from imagineid_core.corpus.talker.voices import draw_speaker, write_voices
 from imagineid_core.errors import InputError
