@@ -94,6 +94,7 @@ def mini_again() -> AdapterPreset:
         word_loop=dataclasses.replace(whole.word_loop, num_steps=300, learning_rate=5e-4),
         spatial_loop=dataclasses.replace(whole.spatial_loop, num_steps=1_000, learning_rate=1e-3),
         variant="none",
+        people=1_200,
     )
 
 
