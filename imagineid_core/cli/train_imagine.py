@@ -35,6 +35,9 @@ def add_imagine(what: Any) -> None:
         metavar="DIR",
         help="take all of this model, or the 'shipped' one; only its UNet learns on (mini_longer)",
     )
+    imagine.add_argument(
+        "--until", type=int, metavar="STEP", help="where the last stage ends (its whole length)"
+    )
     imagine.add_argument("--out", metavar="DIR", help="model and logs (out/imagine/PRESET)")
     imagine.add_argument("--seed", type=int, default=0)
     imagine.add_argument("--cpu", action="store_true", help="leave the GPU alone")
@@ -54,6 +57,7 @@ def run_imagine(options: argparse.Namespace) -> None:
             preset,
             vae=shipped_or(options.vae),
             unet=shipped_or(options.unet),
+            until=options.until,
             seed=options.seed,
             command=_command(options),
             cpu=options.cpu,
@@ -99,4 +103,6 @@ def _command(options: argparse.Namespace) -> str:
     for option in ("vae", "unet"):
         if named := getattr(options, option):
             words += [f"--{option}", Path(named).name]
+    if options.until is not None:
+        words += ["--until", options.until]
     return " ".join(map(str, words))

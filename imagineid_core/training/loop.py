@@ -106,6 +106,7 @@ def train(
     validation: Batches | None = None,
     setting: Mapping[str, Any] | None = None,
     until_step: int | None = None,
+    ends_there: bool = False,
     cpu: bool = False,
 ) -> Trained:
     """Train `stage.learned` in `folder`, going on from the last checkpoint there, if any.
@@ -113,9 +114,11 @@ def train(
     At the end `stage.learned` holds its averaged weights: those of the best validation, or the last
     ones without a `validation`. `setting` is what else must be the same for a resume to be exact,
     as plain values (the corpus, the sizes). `until_step` pauses before the end: the next call with
-    the same arguments goes on, and the result is the same, bit for bit on a CPU.
+    the same arguments goes on, and the result is the same, bit for bit on a CPU. With `ends_there`
+    it is no pause but the end, though the rate has not fallen as far as it was to.
     """
-    return _Run(stage, batches, Path(folder), config, validation, setting or {}, cpu).go(until_step)
+    run = _Run(stage, batches, Path(folder), config, validation, setting or {}, cpu)
+    return run.go(until_step, ends_there)
 
 
 class _Run:
@@ -152,7 +155,7 @@ class _Run:
         self.metrics: dict[str, float] = {}
         self._resume()
 
-    def go(self, until_step: int | None) -> Trained:
+    def go(self, until_step: int | None, ends_there: bool) -> Trained:
         last = min(self.config.num_steps, until_step or self.config.num_steps)
         # A run that never reached a checkpoint begins again, so its rows go too.
         log = RunLog(self.folder, after_step=self.step or -1) if self._is_main else None
@@ -179,7 +182,7 @@ class _Run:
             bar.close()
             if log is not None:
                 log.close()
-        return self._finish()
+        return self._finish(self.step >= (last if ends_there else self.config.num_steps))
 
     def _update(self) -> dict[str, Tensor]:
         """One step: gradients of `accumulation` batches, clipped; then the average follows."""
@@ -291,9 +294,8 @@ class _Run:
         self.step, self.best = state.step, state.best
         _LOG.info("going on from %s", path)
 
-    def _finish(self) -> Trained:
+    def _finish(self, is_finished: bool) -> Trained:
         """The weights to use, and the picture; a paused run leaves the stage as it stands."""
-        is_finished = self.step == self.config.num_steps
         self.accelerator.wait_for_everyone()  # until the first process has written the best
         told: dict[str, Any] = {"step": None, "metrics": {}}
         if is_finished and self.best is not None:

@@ -92,6 +92,7 @@ def train_imagine(
     *,
     vae: str | PathLike[str] | None = None,
     unet: str | PathLike[str] | None = None,
+    until: int | None = None,
     seed: int = 0,
     command: str = "",
     cpu: bool = False,
@@ -100,7 +101,8 @@ def train_imagine(
     """Train what `preset` says and write a diffusers folder `model`.
 
     `vae` is a folder that such a training wrote before: its autoencoder is taken as it is. So is
-    all of `unet`, and only its UNet and text encoder learn on, by the last stage. A gated preset
+    all of `unet`, and only its UNet and text encoder learn on, by the last stage, which ends at its
+    step `until` if that is given, wherever its rate is by then. A gated preset
     measures its autoencoder on people never seen, writes gate_vae.json and stops with an error if
     that is not good enough to build on. Under `accelerate launch` every process calls this alike;
     the first one writes.
@@ -140,7 +142,8 @@ def train_imagine(
             in_the_middle=name == _OF_DIFFUSION[-1],
         )
         batches = work.latents(latents, vocabulary, region_weight=weight, seed=seed + cycle)
-        work.run(name, stage, loop, batches, made_with)
+        last = until if name == _OF_DIFFUSION[-1] else None
+        work.run(name, stage, loop, batches, made_with, until=last)
         made_with[name] = _digest(learned, corpus.corpus_hash)
     if is_first_process():
         save_suite(
@@ -309,6 +312,7 @@ class _Work:
         loop: LoopConfig,
         batches: tuple[Batches, Batches],
         made_with: Mapping[str, str] | None = None,
+        until: int | None = None,
     ) -> None:
         _LOG.info("stage %s: %d steps", name, loop.num_steps)
         asdict = dataclasses.asdict(self.preset)
@@ -323,6 +327,8 @@ class _Work:
                 "corpus": self.corpus.corpus_hash,
                 "preset": {field: asdict[field] for field in DEPENDS_ON[name]},
             },
+            until_step=until,
+            ends_there=until is not None,
             cpu=self.cpu,
         )
         stage.cpu()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from imagineid_core.checkpoint import read_tensors
 from imagineid_core.errors import InputError, MissingPackageError
 from imagineid_core.training.loop import BEST, LoopConfig, train
 from imagineid_core.training.run_log import PICTURE, curves, read_metrics
@@ -58,6 +59,21 @@ def test_two_halves_are_the_whole_bit_for_bit(tmp_path, optimizer):
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
     assert read_metrics(tmp_path / "whole") == read_metrics(tmp_path / "halves")
+
+
+def test_a_run_may_end_before_its_rate_has_fallen(tmp_path):
+    """As good as its best validation so far; and the rest can still be run."""
+    whole, trained = run(tmp_path / "whole")
+    stage, ended = run(tmp_path / "ended", until_step=6, ends_there=True)
+    assert (ended.step, ended.is_finished) == (6, True)
+    assert ended.best_step is not None
+    assert ended.best_step <= 6
+    _, best = read_tensors(tmp_path / "ended" / BEST)
+    for name, weight in stage.learned.state_dict().items():
+        assert torch.equal(weight, best[name]), name
+    later, trained_on = run(tmp_path / "ended")
+    assert trained_on == trained
+    assert torch.equal(later.learned[0].weight, whole.learned[0].weight)
 
 
 def test_a_crash_between_checkpoints_costs_the_steps_since_the_last_one(tmp_path):

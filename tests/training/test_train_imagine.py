@@ -130,7 +130,10 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
     assert set(after.metrics) == {"caption", "diffusion", "fine_diffusion"}
     first, second = (load_file(path.model / "vae" / VAE_FILE) for path in (before, after))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    told = json.loads((after.model / "training.json").read_text())["stages"]
+    record = json.loads((after.model / "training.json").read_text())
+    assert len(record["begun_with"]) == 64
+    told = record["stages"]
+    assert told["finer_diffusion"]["steps"] == 1
     earlier = json.loads((before.model / "training.json").read_text())
     for stage in ("vae", "fine", "finer"):
         assert told[stage] == {"command": earlier["command"], **earlier["stages"][stage]}
@@ -140,19 +143,23 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
 def test_a_finished_model_learns_on_by_the_last_stage_alone(trained, corpus, tmp_path):
     _, before = trained
     preset = smoke()
-    still = dataclasses.replace(preset.finer_diffusion_loop, num_steps=1, learning_rate=0.0)
+    still = dataclasses.replace(preset.finer_diffusion_loop, num_steps=2, learning_rate=0.0)
     after = train_imagine(
         corpus,
         tmp_path,
         dataclasses.replace(preset, finer_diffusion_loop=still),
         unet=before.model,
+        until=1,
         cpu=True,
     )
     assert set(after.metrics) == {"finer_diffusion"}
     for part, file in (("unet", VAE_FILE), ("text_encoder", "model.safetensors")):
         first, second = (load_file(path.model / part / file) for path in (before, after))
         assert all(torch.equal(first[name], second[name]) for name in first), part
-    told = json.loads((after.model / "training.json").read_text())["stages"]
+    record = json.loads((after.model / "training.json").read_text())
+    assert len(record["begun_with"]) == 64
+    told = record["stages"]
+    assert told["finer_diffusion"]["steps"] == 1
     earlier = json.loads((before.model / "training.json").read_text())
     for stage in STAGES[:-1]:
         assert told[stage] == {"command": earlier["command"], **earlier["stages"][stage]}
