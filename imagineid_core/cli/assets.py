@@ -154,14 +154,21 @@ def _check_imagining(options: argparse.Namespace) -> dict[str, bytes]:
 
 
 def _check_origin(path: Path, model: Any) -> None:
-    """An adapter fits the weights it was trained on, and no others of the same widths."""
+    """An adapter fits the weights it was trained on, and no others of the same widths.
+
+    MBA never saw the UNet.
+    """
     from imagineid_core.assets import LISTEN, check_suite
     from imagineid_core.checkpoint import read_tensors
+    from imagineid_core.imagine import mask_blending
     from imagineid_core.listen.pad import load_pad
     from imagineid_core.training.adapter_sources import digest_of
 
-    told = json.loads(read_tensors(path)[0].get("provenance", "{}"))
-    made_for = told.get("model", {})
+    metadata, _ = read_tensors(path)
+    told = json.loads(metadata.get("provenance", "{}"))
+    made_for = dict(told.get("model", {}))
+    if metadata.get("architecture") == mask_blending.ARCHITECTURE:
+        made_for.pop("unet", None)
     for part in sorted(made_for):
         if digest_of(getattr(model, part)) != made_for[part]:
             raise WeightsError(

@@ -210,10 +210,17 @@ def read_about(folder: str | PathLike[str]) -> dict[str, Any]:
 def save_part(
     folder: str | PathLike[str], name: str, net: nn.Module, *, half_precision: bool = True
 ) -> None:
-    """One network of a diffusers folder, in files of 12 MB at most."""
+    """One network of a diffusers folder, in files of 12 MB at most.
+
+    Where it was loaded from is left out: that is a path of somebody's machine.
+    """
     kept: Any = copy.deepcopy(net)
     kept = kept.half() if half_precision else kept
-    kept.save_pretrained(Path(folder) / name, max_shard_size=_LARGEST_FILE)
+    place = Path(folder) / name
+    kept.save_pretrained(place, max_shard_size=_LARGEST_FILE)
+    config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    write_whole(place / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def load_vae(folder: str | PathLike[str]) -> nn.Module:

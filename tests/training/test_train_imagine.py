@@ -130,6 +130,8 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
     assert set(after.metrics) == {"caption", "diffusion", "fine_diffusion"}
     first, second = (load_file(path.model / "vae" / VAE_FILE) for path in (before, after))
     assert all(torch.equal(first[name], second[name]) for name in first)
+    for part in ("unet", "vae", "text_encoder"):
+        assert str(tmp_path.parent) not in (after.model / part / "config.json").read_text()
     record = json.loads((after.model / "training.json").read_text())
     assert len(record["begun_with"]) == 64
     told = record["stages"]
@@ -156,6 +158,8 @@ def test_a_finished_model_learns_on_by_the_last_stage_alone(trained, corpus, tmp
     for part, file in (("unet", VAE_FILE), ("text_encoder", "model.safetensors")):
         first, second = (load_file(path.model / part / file) for path in (before, after))
         assert all(torch.equal(first[name], second[name]) for name in first), part
+    for part in ("unet", "vae", "text_encoder"):
+        assert str(tmp_path.parent) not in (after.model / part / "config.json").read_text()
     record = json.loads((after.model / "training.json").read_text())
     assert len(record["begun_with"]) == 64
     told = record["stages"]
