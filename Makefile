@@ -18,7 +18,7 @@ demo-voice: $(READY)
 	$(BIN)/python -m imagineid_core.cli face sheet --of portraits --seed 0 --out out/demo/people.png
 
 demo-person: $(READY)
-	$(BIN)/python -m imagineid_core.cli imagine samples/hello.wav --seconds 3 --seed 8 --overwrite \
+	$(BIN)/python -m imagineid_core.cli imagine samples/hello.wav --seconds 3 --seed 3 --overwrite \
 		--out out/demo/person.mp4 --sheet out/demo/person.png --report out/demo/person.json
 
 test: $(READY)
