@@ -239,7 +239,8 @@ class _Work:
         told = read_about(folder)
         for name in stages:
             stage = dict(told.get("stages", {}).get(name, {}))
-            self.taken[name] = {"command": told.get("command", ""), **stage}
+            origin = {field: told.get(field, "") for field in ("command", "corpus")}
+            self.taken[name] = {**origin, **stage}
 
     def _all_encoded(self, vae: nn.Module) -> dict[str, Tensor]:
         training_package("accelerate").PartialState(cpu=self.cpu)  # processes meet

@@ -138,7 +138,8 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
     assert told["finer_diffusion"]["steps"] == 1
     earlier = json.loads((before.model / "training.json").read_text())
     for stage in ("vae", "fine", "finer"):
-        assert told[stage] == {"command": earlier["command"], **earlier["stages"][stage]}
+        origin = {name: earlier[name] for name in ("command", "corpus")}
+        assert told[stage] == {**origin, **earlier["stages"][stage]}
 
 
 @pytest.mark.slow
@@ -166,7 +167,8 @@ def test_a_finished_model_learns_on_by_the_last_stage_alone(trained, corpus, tmp
     assert told["finer_diffusion"]["steps"] == 1
     earlier = json.loads((before.model / "training.json").read_text())
     for stage in STAGES[:-1]:
-        assert told[stage] == {"command": earlier["command"], **earlier["stages"][stage]}
+        origin = {name: earlier[name] for name in ("command", "corpus")}
+        assert told[stage] == {**origin, **earlier["stages"][stage]}
     with pytest.raises(InputError, match="has no stage for that"):
         train_imagine(
             corpus,
