@@ -13,6 +13,7 @@ RANKS = {
     "values": 0,
     "errors": 0,
     "checkpoint": 0,
+    "residual_block": 0,
     **dict.fromkeys(
         ["audio", "listen", "motion", "face", "render", "imagine", "video", "assets"], 1
     ),

@@ -13,11 +13,11 @@ from imagineid_core.evaluation.imagine.samples import draw_samples
 from imagineid_core.imagine.adapters import load_adapters
 from imagineid_core.imagine.stable_diffusion import load_stable_diffusion
 from imagineid_core.imagine.tokenizer import read_vocabulary, token_numbers
-from imagineid_core.training.adapter_presets import mini as make_adapters
+from imagineid_core.training.adapter_presets import PRESETS as ADAPTER_PRESETS
 from imagineid_core.training.condition_latents import DisturbanceConfig, latents_of
 from imagineid_core.training.face_regions import mouth_crops, peak_signal_to_noise
-from imagineid_core.training.imagine_presets import mini as make_imagine
-from imagineid_core.training.matting_presets import mini as make_matting
+from imagineid_core.training.imagine_presets import PRESETS as IMAGINE_PRESETS
+from imagineid_core.training.matting_presets import PRESETS as MATTING_PRESETS
 from imagineid_core.training.spatial_batches import SpatialBatch, tokens_by
 from imagineid_core.training.spatial_stage import SpatialStage
 from imagineid_core.training.train_imagine import STAGES
@@ -133,20 +133,29 @@ def test_the_manifest_tells_of_every_gate_and_whether_it_was_passed():
 
 def test_the_commands_in_the_manifest_would_train_as_long_as_what_is_shipped():
     """A preset that was changed after a training no longer makes what is shipped."""
-    imagine, adapters, matting = make_imagine(), make_adapters(), make_matting()
-    loops = {name: getattr(imagine, f"{name}_loop") for name in STAGES}
-    asked = {name: loop.num_steps for name, loop in loops.items() if loop is not None}
     files = read_manifest(SHIPPED).suites[IMAGINE].files
     parts = ("vae/diffusion_pytorch_model", "text_encoder/model", "unet/diffusion_pytorch_model")
     trained = {}
     for part in parts:
-        name = next(file for file in files if file.startswith(part))
-        trained |= files[name].training["steps"]
+        training = next(told.training for file, told in files.items() if file.startswith(part))
+        trained |= training["steps"]
+    made = IMAGINE_PRESETS[training["preset"]]()
+    loops = {name: getattr(made, f"{name}_loop") for name in STAGES}
+    asked = {name: loop.num_steps for name, loop in loops.items() if loop is not None}
+    if (until := _option(training["command"], "--until")) is not None:
+        asked[STAGES[-1]] = int(until)
     assert trained == asked
-    for file, loop in (
-        ("textual_inversion", adapters.word_loop),
-        ("spatial_condition", adapters.spatial_loop),
-        ("mask_blending", adapters.blending_loop),
-        ("matting", matting.loop),
+    for file, presets, loop in (
+        ("textual_inversion", ADAPTER_PRESETS, "word_loop"),
+        ("spatial_condition", ADAPTER_PRESETS, "spatial_loop"),
+        ("mask_blending", ADAPTER_PRESETS, "blending_loop"),
+        ("matting", MATTING_PRESETS, "loop"),
     ):
-        assert files[f"{file}.safetensors"].training["steps"] == loop.num_steps, file
+        training = files[f"{file}.safetensors"].training
+        assert training["preset"] == _option(training["command"], "--preset")
+        assert training["steps"] == getattr(presets[training["preset"]](), loop).num_steps, file
+
+
+def _option(command, name):
+    words = command.split()
+    return words[words.index(name) + 1] if name in words else None

@@ -133,9 +133,8 @@ def test_a_training_can_begin_with_a_finished_autoencoder(trained, corpus, tmp_p
     for part in ("unet", "vae", "text_encoder"):
         assert str(tmp_path.parent) not in (after.model / part / "config.json").read_text()
     record = json.loads((after.model / "training.json").read_text())
-    assert len(record["begun_with"]) == 64
+    assert "begun_with" not in record
     told = record["stages"]
-    assert told["finer_diffusion"]["steps"] == 1
     earlier = json.loads((before.model / "training.json").read_text())
     for stage in ("vae", "fine", "finer"):
         origin = {name: earlier[name] for name in ("command", "corpus")}
