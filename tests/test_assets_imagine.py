@@ -245,6 +245,16 @@ def test_adapters_of_another_model_are_not_packed(trained, tmp_path, capsys):
     assert "was trained on another PAD than the shipped one" in capsys.readouterr().err
 
 
+def test_mask_blending_outlives_the_unet_but_not_the_autoencoder(trained, tmp_path, capsys):
+    """MBA never saw a UNet, so one of before is packed with one that learned on."""
+    path = trained / "adapters" / "mask_blending.safetensors"
+    arguments = ("assets", "pack", "--suite", "imagine", *folders(trained))
+    for part, code in (("unet", 0), ("vae", 2)):
+        retold(path, model={part: "0" * 64})
+        assert run(*arguments, "--assets", tmp_path / part) == code
+    assert "was trained on another vae than this model's" in capsys.readouterr().err
+
+
 def test_listening_networks_have_no_prompt(trained, tmp_path, capsys):
     given = ("--prompt", "a face", "--assets", tmp_path)
     assert run("assets", "pack", trained / "adapters", *given) == 2
