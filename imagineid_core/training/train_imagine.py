@@ -117,6 +117,12 @@ def train_imagine(
             f"the UNet of {unet} is to learn on, but the preset '{preset.name}' has no stage for "
             "that. Leave it out, or take another preset."
         )
+    if until is not None and (until < 1 or preset.finer_diffusion_loop is None):
+        there = "has no such stage" if preset.finer_diffusion_loop is None else "counts from 1"
+        raise InputError(
+            f"the last stage is to end at step {until}, but the preset '{preset.name}' {there}. "
+            "Leave it out, or give a step from 1 on and a preset with that stage."
+        )
     work = _Work(corpus, Path(folder), preset, seed, command, cpu, on_progress)
     taken = vae if unet is None else unet
     encoder, latents = work.vae() if taken is None else work.finished_vae(Path(taken))

@@ -178,6 +178,15 @@ def test_a_finished_model_learns_on_by_the_last_stage_alone(trained, corpus, tmp
         )
 
 
+def test_an_end_that_no_stage_has_is_refused(corpus, tmp_path):
+    whole = smoke()
+    without = dataclasses.replace(whole, finer_diffusion_loop=None)
+    for preset, until, told in ((whole, 0, "counts from 1"), (without, 5, "no such stage")):
+        with pytest.raises(InputError, match=f"end at step {until}, .*{told}. Leave it out"):
+            train_imagine(corpus, tmp_path, preset, until=until, cpu=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_gated_preset_stops_at_a_bad_autoencoder_and_says_why(corpus, tmp_path):
     preset = smoke()
     loop = dataclasses.replace(preset.vae_loop, num_steps=1)
