@@ -70,6 +70,7 @@ DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
 }
 STAGES = tuple(DEPENDS_ON)
 _OF_THE_VAE, _OF_DIFFUSION = STAGES[:3], STAGES[-3:]  # each goes on with what the last learned
+_ROUNDS = "rounds_before"  # of the last stage, in what is told of it
 MODEL = "model"  # the diffusers folder in the output folder
 Progress = Callable[[str, int, int], None]
 _AS_SPOKEN = PromptConfig(left_out=0.0, stray=0.0)
@@ -184,6 +185,7 @@ class _Work:
         self.results: dict[str, Trained] = {}
         self.taken: dict[str, Any] = {}  # what is told of stages that were trained elsewhere
         self.begun_with = ""  # digest of the UNet that learns on
+        self.rounds_before: list[dict[str, Any]] = []  # of the last stage, the oldest first
         self.gates: dict[str, Any] = {}
 
     @property
@@ -236,17 +238,16 @@ class _Work:
                 "the model from its beginning."
             )
         self._take(folder, ("caption", *_OF_DIFFUSION[:-1]))
+        last = _told_of(folder, _OF_DIFFUSION[-1])
+        if "steps" in last:
+            self.rounds_before = [*last.pop(_ROUNDS, []), last]
         self.begun_with = digest_of(model.unet, model.text_encoder)
         learned = CaptionedUnet(model.unet, model.text_encoder)
         return learned.float().requires_grad_(True)
 
     def _take(self, folder: Path, stages: Sequence[str]) -> None:
         """What is told of stages that were trained before."""
-        told = read_about(folder)
-        for name in stages:
-            stage = dict(told.get("stages", {}).get(name, {}))
-            origin = {field: told.get(field, "") for field in ("command", "corpus")}
-            self.taken[name] = {**origin, **stage}
+        self.taken |= {name: _told_of(folder, name) for name in stages}
 
     def _all_encoded(self, vae: nn.Module) -> dict[str, Tensor]:
         training_package("accelerate").PartialState(cpu=self.cpu)  # processes meet
@@ -349,12 +350,18 @@ class _Work:
             "corpus": self.corpus.corpus_hash,
             "recipe": self.corpus.manifest.recipe,
             **({"begun_with": self.begun_with} if self.begun_with else {}),
-            "stages": self.taken
-            | {
-                name: {"steps": result.step, "best_step": result.best_step, **result.metrics}
-                for name, result in self.results.items()
-            },
+            "stages": self.taken | {name: self._reached(name) for name in self.results},
             "gates": self.gates,
+        }
+
+    def _reached(self, name: str) -> dict[str, Any]:
+        result = self.results[name]
+        rounds = self.rounds_before if name == _OF_DIFFUSION[-1] else []
+        return {
+            "steps": result.step,
+            "best_step": result.best_step,
+            **result.metrics,
+            **({_ROUNDS: rounds} if rounds else {}),
         }
 
     def _encoded(
@@ -391,6 +398,14 @@ def _moments(latents: Tensor) -> tuple[Float[Tensor, " channels"], Float[Tensor,
 
 def _channels(values: Float[Tensor, " channels"]) -> Tensor:
     return values.view(1, 1, -1, 1, 1)
+
+
+def _told_of(folder: Path, stage: str) -> dict[str, Any]:
+    """Of a stage of the model there: what it reached, by which command, on which corpus."""
+    told = read_about(folder)
+    began = ("command", "corpus", *(("begun_with",) if stage == _OF_DIFFUSION[-1] else ()))
+    origin = {field: told[field] for field in began if field in told}
+    return origin | dict(told.get("stages", {}).get(stage, {}))
 
 
 def _built(make: Callable[[], Any], seed: int) -> Any:

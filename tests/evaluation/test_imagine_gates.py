@@ -10,6 +10,7 @@ from imagineid_core.cli import gate as gate_commands
 from imagineid_core.corpus.people import build_people_corpus, open_people_corpus, to_image
 from imagineid_core.corpus.people.caption_words import CLASSES, caption_words
 from imagineid_core.evaluation.imagine import caption_probe
+from imagineid_core.evaluation.imagine.attribute_reader import ReaderConfig
 from imagineid_core.evaluation.imagine.caption_probe import (
     LOOK_ALIKE,
     READ,
@@ -121,8 +122,11 @@ def test_what_is_too_large_is_told_with_its_limit():
 
 
 def test_a_probe_learns_what_portraits_show_and_others_do_not_fool_it(corpus):
-    config = CaptionProbeConfig(num_steps=60, batch_size=16, channels=(8, 16))
-    probe = train_caption_probe(corpus, config)
+    reader = ReaderConfig(size=48, num_steps=120, dropped=0.2, batch_size=16, channels=(8, 16))
+    config = CaptionProbeConfig(colours=reader, outlines=reader)
+    told: list[tuple[int, int]] = []
+    probe = train_caption_probe(corpus, config, on_progress=lambda *steps: told.append(steps))
+    assert told == [(step, 240) for step in range(1, 241)]
     names = corpus.names("train")
     portraits = [to_image(corpus.tensors(name, ("portrait",))["portrait"]) for name in names]
     images, classes = torch.cat(portraits), classes_of(corpus, names)
@@ -136,11 +140,11 @@ class Saying(CaptionProbe):
     """Sees what it is told to, whatever it is shown."""
 
     def __init__(self, style):
-        super().__init__(CaptionProbeConfig(channels=(4,)))
+        super().__init__(CaptionProbeConfig())
         self.style = CLASSES["hair_style"].index(style)
 
-    def forward(self, thumbnails):
-        scores = {name: torch.zeros(len(thumbnails), len(CLASSES[name])) for name in READ}
+    def forward(self, images):
+        scores = {name: torch.zeros(len(images), len(CLASSES[name])) for name in READ}
         scores["hair_style"][:, self.style] = 9.0
         return scores
 
@@ -220,7 +224,8 @@ def test_the_captions_of_an_untrained_model_miss_their_gate(
     corpus, model_folder, tmp_path, monkeypatch
 ):
     def briefly(corpus, config, **options):
-        short = dataclasses.replace(config, num_steps=2, channels=(4,))
+        reader = ReaderConfig(size=16, num_steps=2, dropped=0.0, channels=(4,))
+        short = dataclasses.replace(config, colours=reader, outlines=reader)
         return train_caption_probe(corpus, short, **options)
 
     monkeypatch.setattr(caption_probe, "train_caption_probe", briefly)

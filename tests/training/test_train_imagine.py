@@ -163,11 +163,32 @@ def test_a_finished_model_learns_on_by_the_last_stage_alone(trained, corpus, tmp
     record = json.loads((after.model / "training.json").read_text())
     assert len(record["begun_with"]) == 64
     told = record["stages"]
-    assert told["finer_diffusion"]["steps"] == 1
     earlier = json.loads((before.model / "training.json").read_text())
+    origin = {name: earlier[name] for name in ("command", "corpus")}
     for stage in STAGES[:-1]:
-        origin = {name: earlier[name] for name in ("command", "corpus")}
         assert told[stage] == {**origin, **earlier["stages"][stage]}
+    last = told["finer_diffusion"]
+    assert last["steps"] == 1
+    assert last["rounds_before"] == [{**origin, **earlier["stages"]["finer_diffusion"]}]
+
+
+@pytest.mark.slow
+def test_every_round_of_the_last_stage_is_told(trained, corpus, tmp_path):
+    model, preset = trained[1].model, smoke()
+    for number in (8, 9):  # late enough to change what is kept in half precision
+        model = train_imagine(
+            corpus, tmp_path / str(number), preset, unet=model, until=number,
+            command=f"round {number}", cpu=True,
+        ).model  # fmt: skip
+    record = json.loads((model / "training.json").read_text())
+    last = record["stages"]["finer_diffusion"]
+    assert (record["command"], last["steps"]) == ("round 9", 9)
+    first, second = last["rounds_before"]
+    assert (second["command"], second["steps"]) == ("round 8", 8)
+    assert "rounds_before" not in second
+    assert len(second["begun_with"]) == 64
+    assert second["begun_with"] != record["begun_with"]
+    assert first["steps"] == preset.finer_diffusion_loop.num_steps
     with pytest.raises(InputError, match="has no stage for that"):
         train_imagine(
             corpus,

@@ -10,6 +10,7 @@ nothing about who made the pictures it judges.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from imagineid_core.evaluation.imagine.face_spoiling import SEEN, blurred
 from imagineid_core.evaluation.imagine.samples import Images, returned
 from imagineid_core.evaluation.imagine.small_net import (
     Progress,
+    behind,
     convolutions,
     num_features,
     train_briefly,
@@ -74,8 +76,8 @@ class FaceJudge:
         places = self.locator(_looked_at(images))
         patches = patches_at(images, places)
         return Looks(
-            eyes=self.eyes(patches[(..., *_EYES)])[:, 0],
-            mouth=self.mouth(patches[(..., *_MOUTH)])[:, 0],
+            eyes=_score(self.eyes, patches[(..., *_EYES)]),
+            mouth=_score(self.mouth, patches[(..., *_MOUTH)]),
             tilt=_tilt(places),
         )
 
@@ -127,10 +129,7 @@ def train_face_judge(
     it was."""
     total = config.num_people + config.locator_steps + config.num_steps
 
-    def told(before: int) -> Progress | None:
-        tell = on_progress
-        return None if tell is None else lambda done, _: tell(before + done, total)
-
+    told = partial(behind, on_progress, total=total)
     stored = [corpus.tensors(name, ("portrait", "landmarks")) for name in corpus.names("train")]
     images = torch.cat([one["portrait"] for one in stored])
     points = torch.cat([one["landmarks"].float() for one in stored]) * (SIZE / corpus.size)
@@ -301,6 +300,11 @@ def _softened(images: Tensor, draw: torch.Generator) -> Tensor:
     soft = soft + _BRIGHTNESS * torch.randn(len(images), 3, 1, 1, generator=draw)
     soft = soft + _NOISE * torch.randn(images.shape, generator=draw)
     return soft.contiguous(memory_format=torch.channels_last)
+
+
+def _score(net: nn.Module, patches: Tensor) -> Float[Tensor, " batch"]:
+    """Of a patch and its mirror image."""
+    return (net(patches)[:, 0] + net(patches.flip(-1))[:, 0]) / 2
 
 
 def _tilt(places: Float[Tensor, "batch places=3 2"]) -> Float[Tensor, " batch"]:

@@ -31,6 +31,11 @@ def num_features(channels: tuple[int, ...], height: int, width: int) -> int:
     return channels[-1] * height * width
 
 
+def behind(tell: Progress | None, before: int, total: int) -> Progress | None:
+    """Tells how far all of the work is, of which `before` steps were done."""
+    return None if tell is None else lambda done, _: tell(before + done, total)
+
+
 def train_briefly(
     net: nn.Module,
     loss_at: Callable[[int], Tensor],
