@@ -67,7 +67,8 @@ def run_captions(options: argparse.Namespace) -> None:
     )
 
     def train(model: Any, corpus: Any, told: Any) -> Any:
-        return train_caption_probe(corpus, CaptionProbeConfig(seed=options.seed), on_progress=told)
+        config = CaptionProbeConfig(seed=options.seed)
+        return train_caption_probe(corpus, model.vae, config, on_progress=told)
 
     figures, images = _judged(options, train, measure_captions)
     _keep_sheet(images, options.sheet)

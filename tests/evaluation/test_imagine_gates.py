@@ -77,6 +77,7 @@ class Shifted(torch.nn.Module):
     def __init__(self, error):
         super().__init__()
         self.error = torch.nn.Parameter(torch.tensor(error))
+        self.config = argparse.Namespace(scaling_factor=0.5)
 
     def encode(self, images):
         self.images = images
@@ -125,9 +126,12 @@ def test_a_probe_learns_what_portraits_show_and_others_do_not_fool_it(corpus):
     reader = ReaderConfig(size=48, num_steps=120, dropped=0.2, batch_size=16, channels=(8, 16))
     config = CaptionProbeConfig(colours=reader, outlines=reader)
     told: list[tuple[int, int]] = []
-    probe = train_caption_probe(corpus, config, on_progress=lambda *steps: told.append(steps))
-    assert told == [(step, 240) for step in range(1, 241)]
     names = corpus.names("train")
+    probe = train_caption_probe(
+        corpus, Shifted(0.0), config, on_progress=lambda *steps: told.append(steps)
+    )
+    total = len(names) + 240
+    assert told == [(step, total) for step in range(1, total + 1)]
     portraits = [to_image(corpus.tensors(name, ("portrait",))["portrait"]) for name in names]
     images, classes = torch.cat(portraits), classes_of(corpus, names)
     shares = shares_right(probe, images, classes)
@@ -206,7 +210,6 @@ def test_samples_are_guided_in_the_steps_that_the_model_recommends(model_folder)
 def test_a_perfect_autoencoder_gives_back_what_it_got():
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     vae = Shifted(0.0)
-    vae.config = argparse.Namespace(scaling_factor=0.5)
     torch.testing.assert_close(returned(vae, images), images)
 
 
@@ -223,10 +226,10 @@ def test_a_missed_gate_is_an_error_and_leaves_its_figures(corpus, model_folder, 
 def test_the_captions_of_an_untrained_model_miss_their_gate(
     corpus, model_folder, tmp_path, monkeypatch
 ):
-    def briefly(corpus, config, **options):
+    def briefly(corpus, vae, config, **options):
         reader = ReaderConfig(size=16, num_steps=2, dropped=0.0, channels=(4,))
         short = dataclasses.replace(config, colours=reader, outlines=reader)
-        return train_caption_probe(corpus, short, **options)
+        return train_caption_probe(corpus, vae, short, **options)
 
     monkeypatch.setattr(caption_probe, "train_caption_probe", briefly)
     out, sheet = tmp_path / "gate.json", tmp_path / "sheet.png"

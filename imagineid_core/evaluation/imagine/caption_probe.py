@@ -2,7 +2,8 @@
 
 One reads colours from thumbnails, moved and softened at random, so that it does not see how sharp a
 picture is. Another reads the cut of the hair from larger ones, of any colours and hidden in part:
-there are too few people to learn outlines from their own. Knows nothing about diffusion.
+there are too few people to learn outlines from their own. Both also learn from portraits that the
+model's autoencoder gives back, for they will judge such. Knows nothing about diffusion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from imagineid_core.evaluation.imagine.probe_disturbance import (
     partly_hidden,
     recoloured,
 )
+from imagineid_core.evaluation.imagine.samples import returned
 from imagineid_core.evaluation.imagine.small_net import Progress, behind
 
 _COLOURS, _OUTLINES = ("backdrop_colour", "hair_colour", "skin"), ("hair_style",)
@@ -39,7 +41,7 @@ LOOK_ALIKE = ("short", "side part", "quiff")
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionProbeConfig:
-    colours: ReaderConfig = ReaderConfig(size=48, num_steps=1_200, dropped=0.2)
+    colours: ReaderConfig = ReaderConfig(size=64, num_steps=1_200, dropped=0.2)
     outlines: ReaderConfig = ReaderConfig(size=80, num_steps=3_000, dropped=0.4)
     seed: int = 0
 
@@ -74,19 +76,30 @@ def classes_of(corpus: PeopleCorpus, names: Sequence[str]) -> Mapping[str, Int[T
 
 
 def train_caption_probe(
-    corpus: PeopleCorpus, config: CaptionProbeConfig, *, on_progress: Progress | None = None
+    corpus: PeopleCorpus,
+    vae: nn.Module,
+    config: CaptionProbeConfig,
+    *,
+    on_progress: Progress | None = None,
 ) -> CaptionProbe:
-    """Learn on the people of 'train'; the global random state is left as it was."""
+    """Learn on the people of 'train', also as `vae` gives them back; the global random state is
+    left as it was."""
     names = corpus.names("train")
     classes = classes_of(corpus, names)
-    total, before = config.colours.num_steps + config.outlines.num_steps, 0
+    total = len(names) + config.colours.num_steps + config.outlines.num_steps
+    sizes = (config.colours.size, config.outlines.size)
+    shown = _thumbnails(corpus, names, vae, sizes, behind(on_progress, 0, total))
+    before = len(names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         probe = CaptionProbe(config)
-        for reader, disturb in ((probe.colours, disturbed), (probe.outlines, _outlines_only)):
+        readers = (probe.colours, probe.outlines)
+        for reader, disturb, thumbnails in zip(
+            readers, (disturbed, _outlines_only), shown, strict=True
+        ):
             train_reader(
                 reader,
-                _thumbnails(corpus, names, reader.config.size),
+                thumbnails,
                 classes,
                 disturb,
                 seed=config.seed,
@@ -129,11 +142,22 @@ def _reader(config: ReaderConfig, names: Sequence[str]) -> AttributeReader:
 
 
 def _thumbnails(
-    corpus: PeopleCorpus, names: Sequence[str], size: int
-) -> Float[Tensor, "people frames 3 small small"]:
-    """In half precision, as thousands of them are kept."""
-    pictures = (corpus.tensors(name, ("portrait",))["portrait"] for name in names)
-    return torch.stack([thumbnails_of(to_image(one), size).half() for one in pictures])
+    corpus: PeopleCorpus,
+    names: Sequence[str],
+    vae: nn.Module,
+    sizes: Sequence[int],
+    on_progress: Progress | None,
+) -> list[Float[Tensor, "people takes 3 small small"]]:
+    """Of every size: all portraits and the last given back, in half precision."""
+    made: list[list[Tensor]] = [[] for _ in sizes]
+    for number, name in enumerate(names):
+        true = to_image(corpus.tensors(name, ("portrait",))["portrait"])
+        shown = torch.cat([true, returned(vae, true[-1:])])
+        for of_size, size in zip(made, sizes, strict=True):
+            of_size.append(thumbnails_of(shown, size).half())
+        if on_progress is not None:
+            on_progress(number + 1, len(names))
+    return [torch.stack(of_size) for of_size in made]
 
 
 def _outlines_only(pictures: Pictures, draw: np.random.Generator) -> Pictures:

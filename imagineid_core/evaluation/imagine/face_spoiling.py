@@ -165,10 +165,10 @@ def _noisy(patches: Patches, region: Region, draw: torch.Generator) -> Patches:
 
 
 def _smeared(patches: Patches, region: Region, draw: torch.Generator) -> Patches:
-    """Dragged along rows or columns."""
+    """Dragged along rows or columns, each as it comes."""
     weights = torch.full((1, 11), 1 / 11)
-    is_row = float(torch.rand((), generator=draw)) < 0.5
-    return _averaged(patches, weights if is_row else weights.T)
+    is_row = torch.rand(len(patches), 1, 1, 1, generator=draw) < 0.5
+    return torch.where(is_row, _averaged(patches, weights), _averaged(patches, weights.T))
 
 
 def _coarse(patches: Patches, region: Region, draw: torch.Generator) -> Patches:
