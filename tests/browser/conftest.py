@@ -40,8 +40,8 @@ def server(comfy_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     running.stop()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="package")  # while one runs, no other module can start its own
+def browser(comfy_path: Path) -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
@@ -53,7 +53,7 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-@pytest.fixture(scope="session", params=[False, True], ids=["canvas", "vue"])
+@pytest.fixture(scope="package", params=[False, True], ids=["canvas", "vue"])
 def comfy(request: pytest.FixtureRequest, browser: Any, server: ComfyServer) -> Iterator[ComfyPage]:
     settings = {
         "Comfy.VueNodes.Enabled": request.param,
