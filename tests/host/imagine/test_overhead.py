@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 FRAMES, STEPS = 3, 20
-GUIDANCE, SEED = 2.0, 5
+GUIDANCE, SEED = 3.0, 5
 _GREY_LEVEL = 1 / 255
 MOST = 1.05
 CONTROL = 0.05  # how far stock may be from itself
@@ -144,4 +144,4 @@ def test_stock_pieces_do_the_same_work(ours, stock):
     one, other = ours().args[1], stock()
     assert one.shape == other.shape
     assert (one - other).abs().mean() < _GREY_LEVEL
-    assert (one[1:] - one[:1]).abs().mean() > 3 * _GREY_LEVEL, "one frame would do for all"
+    assert (one[1:] - one[:1]).abs().mean() > 4 * _GREY_LEVEL, "one frame would do for all"
