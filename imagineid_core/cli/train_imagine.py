@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imagineid_core.corpus.people import PeopleCorpus
     from imagineid_core.training.imagine_presets import ImaginePreset
 
-PRESETS = ("smoke", "mini", "mini_longer")
+PRESETS = ("smoke", "mini", "mini_longer", "mini_heads")
 _SHIPPED = "shipped"
 
 

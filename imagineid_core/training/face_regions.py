@@ -1,10 +1,10 @@
-"""Where it matters in a portrait: weights on eyes and mouth, and the crop round the lips.
+"""Where it matters in a portrait: eyes and mouth, the head with its hair, the crop of the lips.
 
 Knows nothing about networks.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -13,21 +13,19 @@ from imagineid_core.face.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
 _PARTS = (LEFT_EYE, RIGHT_EYE, MOUTH)
 _MARGIN = 4 / 128  # of the height, round the landmarks
 _CROP = (26 / 128, 40 / 128)  # height and width of the mouth's crop
+# Of the extent of the landmarks, which end at brows and chin: hair beside, above and below them.
+_BESIDE, _ABOVE, _BELOW = 0.35, 0.9, 0.5
 
 
 def region_weights(
     landmarks: Float[Tensor, "batch landmarks 2"], size: int, *, weight: float = 2.0
 ) -> Float[Tensor, "batch 1 height width"]:
     """`weight` in boxes round both eyes and the mouth, 1 elsewhere."""
-    at = torch.arange(size, device=landmarks.device) + 0.5
     weights = torch.ones(len(landmarks), 1, size, size, device=landmarks.device)
     for part in _PARTS:
         first = landmarks[:, part].amin(dim=1) - _MARGIN * size
         last = landmarks[:, part].amax(dim=1) + _MARGIN * size
-        across = (at >= first[:, :1]) & (at <= last[:, :1])  # [batch, width]
-        down = (at >= first[:, 1:]) & (at <= last[:, 1:])
-        inside = down[:, None, :, None] & across[:, None, None, :]
-        weights = torch.where(inside, weight, weights)
+        weights = torch.where(_inside(first, last, size), weight, weights)
     return weights
 
 
@@ -37,6 +35,17 @@ def region_shares(
     """What share of each cell of a grid lies in those boxes."""
     inside = region_weights(landmarks, size, weight=2.0) - 1
     return adaptive_avg_pool2d(inside, cells)
+
+
+def head_shares(
+    landmarks: Float[Tensor, "batch landmarks 2"], size: int, cells: int
+) -> Float[Tensor, "batch 1 rows columns"]:
+    """What share of each cell of a grid lies in a box round the head and its hair."""
+    first, last = landmarks.amin(dim=1), landmarks.amax(dim=1)
+    extent = last - first
+    first = first - extent * extent.new_tensor([_BESIDE, _ABOVE])
+    last = last + extent * extent.new_tensor([_BESIDE, _BELOW])
+    return adaptive_avg_pool2d(_inside(first, last, size).float(), cells)
 
 
 def mouth_crops(
@@ -61,3 +70,13 @@ def peak_signal_to_noise(
     """PSNR in dB of pictures in [-1, 1], each by itself."""
     error = (images.clamp(-1, 1) - truth).square().flatten(1).mean(dim=1)
     return 10 * torch.log10(4 / error.clamp_min(1e-10))
+
+
+def _inside(
+    first: Float[Tensor, "batch 2"], last: Float[Tensor, "batch 2"], size: int
+) -> Bool[Tensor, "batch 1 height width"]:
+    """Which pixels lie between two corners."""
+    at = torch.arange(size, device=first.device) + 0.5
+    across = (at >= first[:, :1]) & (at <= last[:, :1])  # [batch, width]
+    down = (at >= first[:, 1:]) & (at <= last[:, 1:])
+    return down[:, None, :, None] & across[:, None, None, :]

@@ -1,4 +1,4 @@
-"""Everything a training of the mini latent diffusion model needs: `mini`, `mini_longer`, `smoke`.
+"""Everything a training of the mini latent diffusion model needs, as presets.
 
 Lengths and rates of `mini` are those of a run that worked, made longer. Knows no corpus, no file.
 """
@@ -44,6 +44,8 @@ class ImaginePreset:
     diffusion_batch_size: int = 32
     region_weight: float = 4.0  # of eyes and mouth, in the fine stage of diffusion
     finer_region_weight: float = 8.0  # and in the finer one
+    finer_head_weight: float = 1.0  # of the head with its hair there
+    finer_in_the_middle: bool = True  # mostly at the noise levels at which details are decided
     caption_dropout: float = 0.1
     mirrored: bool = True  # train on mirrored portraits too
     is_gated: bool = True  # no diffusion on an autoencoder that misses its gate
@@ -109,6 +111,20 @@ def mini_longer() -> ImaginePreset:
     )
 
 
+def mini_heads() -> ImaginePreset:
+    """`mini_longer`, for a UNet that draws faces already: hair counts too, at all noise levels."""
+    longer = mini_longer()
+    return dataclasses.replace(
+        longer,
+        name="mini_heads",
+        finer_diffusion_loop=dataclasses.replace(
+            longer.diffusion_loop, num_steps=2_000, learning_rate=1e-3
+        ),
+        finer_head_weight=3.0,
+        finer_in_the_middle=False,
+    )
+
+
 def smoke() -> ImaginePreset:
     """Under a minute on one core, every loss falls; good for nothing else."""
     loop = LoopConfig(
@@ -159,4 +175,4 @@ def smoke() -> ImaginePreset:
     )
 
 
-PRESETS = {"mini": mini, "mini_longer": mini_longer, "smoke": smoke}
+PRESETS = {"mini": mini, "mini_longer": mini_longer, "mini_heads": mini_heads, "smoke": smoke}

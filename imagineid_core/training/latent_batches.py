@@ -18,12 +18,20 @@ from imagineid_core.corpus.people import PeopleCorpus, to_image
 from imagineid_core.corpus.people.prompts import PromptConfig, prompt_of
 from imagineid_core.imagine.tokenizer import ClipVocabulary, token_numbers
 from imagineid_core.training.batches import check_divisible
-from imagineid_core.training.face_regions import region_shares
+from imagineid_core.training.face_regions import head_shares, region_shares
 from imagineid_core.training.kept_tensors import keep_tensors, kept_tensors
 from imagineid_core.training.processes import Share, made_together
 
 Progress = Callable[[int, int], None]
 _AT_ONCE = 24  # portraits encoded together
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionWeights:
+    """What boxes count beside everything else, which counts 1."""
+
+    parts: float = 1.0  # round eyes and mouth
+    head: float = 1.0  # round the head with its hair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +122,15 @@ def encoded_people(
 
 
 def latent_weights(
-    corpus: PeopleCorpus, names: Sequence[str], *, weight: float, side: int, mirrored: bool
+    corpus: PeopleCorpus, names: Sequence[str], weight: RegionWeights, *, side: int, mirrored: bool
 ) -> Float[Tensor, "people takes 1 side side"]:
-    """`weight` in boxes round eyes and mouth, 1 elsewhere, over cells of latents; takes as in
-    `encoded_people`."""
+    """Over cells of latents; takes as in `encoded_people`."""
     people = []
     for name in names:
         landmarks = corpus.tensors(name, ("landmarks",))["landmarks"].float()
-        weights = 1 + (weight - 1) * region_shares(landmarks, corpus.size, side)
+        weights = 1 + (weight.head - 1) * head_shares(landmarks, corpus.size, side)
+        parts = region_shares(landmarks, corpus.size, side)
+        weights = weights + parts * (weight.parts - weights)
         people.append(torch.cat([weights, weights.flip(-1)]) if mirrored else weights)
     return torch.stack(people).half()
 

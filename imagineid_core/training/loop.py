@@ -24,7 +24,7 @@ from imagineid_core.errors import InputError
 from imagineid_core.training.average import WeightAverage
 from imagineid_core.training.muon import Muon, muon_groups
 from imagineid_core.training.optional import training_package
-from imagineid_core.training.processes import Share
+from imagineid_core.training.processes import Share, part_at_exit
 from imagineid_core.training.run_log import RunLog, draw_curves
 from imagineid_core.training.run_state import (
     RunState,
@@ -134,6 +134,7 @@ class _Run:
     ) -> None:
         accelerate = training_package("accelerate")
         self.accelerator = accelerate.Accelerator(mixed_precision=config.mixed_precision, cpu=cpu)
+        part_at_exit()
         self.stage, self.batches, self.validation = stage, batches, validation
         self.folder, self.config = folder, config
         self.share = Share(

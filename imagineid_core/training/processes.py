@@ -5,6 +5,7 @@ Knows torch.distributed and what launchers leave in the environment, and nothing
 losses.
 """
 
+import atexit
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,15 @@ ALL = Share()
 def is_first_process() -> bool:
     """True where there is one process only; the others leave files alone."""
     return not _are_many() or distributed.get_rank() == 0
+
+
+def part_at_exit() -> None:
+    """Processes that met over gloo part before Python ends.
+
+    A thread of gloo may still let go of the last exchange; it would then find no interpreter, and
+    abort a process that is done.
+    """
+    atexit.register(_part)
 
 
 def gathered(rows: Float[Tensor, "batch dim"]) -> Float[Tensor, "whole dim"]:
@@ -131,6 +141,11 @@ def check_joined(num_processes: int) -> None:
             f"{num_launched()} processes were launched but {num_processes} would train together, "
             "since there is no link between devices of this kind. Add --cpu, or launch one."
         )
+
+
+def _part() -> None:
+    if _are_many() and distributed.get_backend() == "gloo":
+        distributed.destroy_process_group()
 
 
 def _are_many() -> bool:

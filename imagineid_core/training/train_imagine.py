@@ -49,7 +49,12 @@ from imagineid_core.training.caption_batches import CaptionBatches
 from imagineid_core.training.caption_stage import CaptionReader, CaptionStage
 from imagineid_core.training.diffusion_stage import CaptionedUnet, DiffusionStage
 from imagineid_core.training.imagine_presets import ImaginePreset
-from imagineid_core.training.latent_batches import LatentBatches, encoded_people, latent_weights
+from imagineid_core.training.latent_batches import (
+    LatentBatches,
+    RegionWeights,
+    encoded_people,
+    latent_weights,
+)
 from imagineid_core.training.loop import Batches, LoopConfig, Trained, train
 from imagineid_core.training.optional import training_package
 from imagineid_core.training.picture_batches import PictureBatchConfig, PictureBatches
@@ -66,7 +71,12 @@ DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
     "caption": ("suite", "prompts", "caption_batch_size"),
     "diffusion": _OF_THE_UNET,
     "fine_diffusion": (*_OF_THE_UNET, "region_weight"),
-    "finer_diffusion": (*_OF_THE_UNET, "finer_region_weight"),
+    "finer_diffusion": (
+        *_OF_THE_UNET,
+        "finer_region_weight",
+        "finer_head_weight",
+        "finer_in_the_middle",
+    ),
 }
 STAGES = tuple(DEPENDS_ON)
 _OF_THE_VAE, _OF_DIFFUSION = STAGES[:3], STAGES[-3:]  # each goes on with what the last learned
@@ -135,7 +145,11 @@ def train_imagine(
         learned = work.finished_unet(Path(unet), vocabulary)
     nothing = token_numbers([""], vocabulary)[0]
     made_with = {"vae": _digest(encoder, corpus.corpus_hash)}
-    weights = (1.0, preset.region_weight, preset.finer_region_weight)
+    weights = (
+        RegionWeights(),
+        RegionWeights(parts=preset.region_weight),
+        RegionWeights(parts=preset.finer_region_weight, head=preset.finer_head_weight),
+    )
     for cycle, (name, weight) in enumerate(zip(_OF_DIFFUSION, weights, strict=True)):
         if (loop := getattr(preset, f"{name}_loop")) is None:
             continue
@@ -146,9 +160,9 @@ def train_imagine(
             learned,
             nothing,
             caption_dropout=preset.caption_dropout,
-            in_the_middle=name == _OF_DIFFUSION[-1],
+            in_the_middle=name == _OF_DIFFUSION[-1] and preset.finer_in_the_middle,
         )
-        batches = work.latents(latents, vocabulary, region_weight=weight, seed=seed + cycle)
+        batches = work.latents(latents, vocabulary, weight, seed=seed + cycle)
         last = until if name == _OF_DIFFUSION[-1] else None
         work.run(name, stage, loop, batches, made_with, until=last)
         made_with[name] = _digest(learned, corpus.corpus_hash)
@@ -280,17 +294,17 @@ class _Work:
         self,
         latents: Mapping[str, Tensor],
         vocabulary: ClipVocabulary,
+        weight: RegionWeights,
         *,
-        region_weight: float,
         seed: int,
     ) -> tuple[Batches, Batches]:
         """Batches of training and validation, which weighs everything alike."""
         preset, weights = self.preset, None
-        if region_weight != 1:
+        if weight != RegionWeights():
             weights = latent_weights(
                 self.corpus,
                 self.names["train"],
-                weight=region_weight,
+                weight,
                 side=latents["train"].shape[-1],
                 mirrored=preset.mirrored,
             )

@@ -261,6 +261,7 @@ def test_two_processes_are_one_process_with_the_same_batch(tmp_path):
         assert run.returncode == 0, run.stderr
         results[count] = json.loads((tmp_path / str(count) / "result.json").read_text())
     assert results[2]["num_processes"] == 2
+    assert results[2]["parted"]
     assert results[1]["made"] == results[2]["made"] == [0, 1, 4, 9, 16]
     assert results[1]["made_here"] == [0, 1, 2, 3, 4]
     assert results[2]["made_here"] == [0, 2, 4]

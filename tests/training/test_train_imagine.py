@@ -23,7 +23,12 @@ from imagineid_core.training.caption_stage import CaptionStage
 from imagineid_core.training.diffusion_stage import DiffusionStage
 from imagineid_core.training.face_regions import mouth_crops, peak_signal_to_noise, region_weights
 from imagineid_core.training.imagine_presets import PRESETS, mini, smoke
-from imagineid_core.training.latent_batches import LatentBatch, LatentBatches, latent_weights
+from imagineid_core.training.latent_batches import (
+    LatentBatch,
+    LatentBatches,
+    RegionWeights,
+    latent_weights,
+)
 from imagineid_core.training.picture_batches import PictureBatchConfig, PictureBatches
 from imagineid_core.training.processes import ALL, Share
 from imagineid_core.training.run_log import curves
@@ -405,11 +410,30 @@ def test_weights_of_places_scale_the_loss_of_each(corpus):
 
 def test_eyes_and_mouth_weigh_more_also_in_the_mirror(corpus):
     names = corpus.names("train")
-    weights = latent_weights(corpus, names, weight=4.0, side=4, mirrored=True)
+    weights = latent_weights(corpus, names, RegionWeights(parts=4.0), side=4, mirrored=True)
     assert weights.shape == (len(names), 4, 1, 4, 4)
     assert torch.equal(weights[:, 2:], weights[:, :2].flip(-1))
     assert weights.min() == 1
     assert 1.5 < weights.amax(dim=(2, 3, 4)).min() <= 4
+
+
+def test_the_head_weighs_more_than_what_is_round_it_and_less_than_its_eyes(corpus):
+    names = corpus.names("train")[:1]
+    both = latent_weights(
+        corpus, names, RegionWeights(parts=8.0, head=3.0), side=16, mirrored=False
+    )[0, 0, 0]
+    parts = latent_weights(corpus, names, RegionWeights(parts=8.0), side=16, mirrored=False)[
+        0, 0, 0
+    ]
+    landmarks = corpus.tensors(names[0], ("landmarks",))["landmarks"][0].float()
+    columns, rows = (landmarks * 16 / corpus.size).T
+    middle = int(columns.mean())
+    hair = int(rows.min()) - 2  # above the brows
+    assert both[hair, middle] == 3
+    assert parts[hair, middle] == 1
+    assert both[int(rows.mean()), 0] == 1  # at the border
+    assert torch.equal(both[parts == 8], parts[parts == 8])
+    assert both.max() <= 8
 
 
 def test_latents_come_with_the_prompt_of_their_person(corpus):

@@ -1,11 +1,17 @@
 """Run by `accelerate launch`: a few steps of the identity stage, then what came out, as JSON.
 
+It is written when the process ends, so that it can tell whether the processes have parted.
+
 Its negatives are rows of all processes, so the loss is right only if they are gathered.
 """
 
+import atexit
 import json
 import sys
 from pathlib import Path
+from typing import Any
+
+from torch import distributed
 
 from imagineid_core.listen.pad import build_pad
 from imagineid_core.listen.transformer import ListenConfig
@@ -21,6 +27,8 @@ from tests.training.tiny_corpus import TinyCorpus
 
 
 def main(folder: Path) -> None:
+    result: dict[str, Any] = {}
+    atexit.register(tell, folder / "result.json", result)  # after all that is registered later
     # Dropout would draw other numbers in each process.
     net = ListenConfig(
         width=16, hidden_width=32, num_layers=1, num_heads=2, dropout=0.0, shape_dim=6
@@ -44,7 +52,7 @@ def main(folder: Path) -> None:
         made_here.append(number)
         return number * number
 
-    result = {
+    result |= {
         "made": made_together(squared, range(5)),
         "made_here": made_here,
         "num_processes": state.setting["num_processes"],
@@ -52,9 +60,13 @@ def main(folder: Path) -> None:
         "contrasts": [value for _, value in measured["contrast"]["train"]],
         "validations": [value for _, value in measured["loss"]["validation"]],
         "weights": stage.learned.shape_token.tolist(),
+        "is_first": is_first_process(),
     }
-    if is_first_process():
-        (folder / "result.json").write_text(json.dumps(result))
+
+
+def tell(path: Path, result: dict[str, Any]) -> None:
+    if result.get("is_first"):
+        path.write_text(json.dumps({**result, "parted": not distributed.is_initialized()}))
 
 
 if __name__ == "__main__":
