@@ -62,7 +62,7 @@ class AutoregressiveSampler(ImagineNode):
                     io.Float,
                     "cfg",
                     "Classifier-free guidance of the first frame; the others have none unless the "
-                    "options say so. SD: 7.5; the Mini Suite: 3. The paper does not say.",
+                    "options say so. SD: 7.5; the Mini Suite: 2. The paper does not say.",
                     default=7.5,
                     min=1.0,
                     max=100.0,

@@ -32,7 +32,7 @@ def test_what_a_model_recommends_is_read_as_it_was_written(tmp_path):
 def test_what_is_chosen_wins_over_what_a_model_recommends():
     told = MINI_RECOMMENDED.config(seed=3, first_guidance=None)
     assert (told.seed, told.num_steps, told.eta) == (3, 20, 0.0)
-    assert (told.first_guidance, told.guided_share, told.settles) == (3.0, 0.7, 1)
+    assert (told.first_guidance, told.guided_share, told.settles) == (2.0, 1.0, 1)
     chosen = MINI_RECOMMENDED.config(num_steps=4, eta=1.0, settles=0)
     assert (chosen.num_steps, chosen.eta, chosen.settles) == (4, 1.0, 0)
     assert RecommendedConfig().config() == ImagineConfig()

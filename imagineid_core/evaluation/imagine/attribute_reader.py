@@ -29,7 +29,7 @@ class ReaderConfig:
     size: int  # pixels of a thumbnail
     num_steps: int
     dropped: float  # of the features
-    channels: tuple[int, ...] = (24, 48, 96)
+    channels: tuple[int, ...] = (24, 48, 96, 96)
     batch_size: int = 64
     learning_rate: float = 5e-3
 

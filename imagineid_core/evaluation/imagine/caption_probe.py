@@ -1,12 +1,12 @@
 """What a portrait shows, as small networks see it that learned from a people corpus.
 
 One reads colours from thumbnails, moved and softened at random, so that it does not see how sharp a
-picture is. Another reads the cut of the hair from larger ones, of any colours and hidden in part:
-there are too few people to learn outlines from their own. Both also learn from portraits that the
-model's autoencoder gives back, for they will judge such. Knows nothing about diffusion.
+picture is. Another reads the cut of the hair, in any colours and hidden in part: there are too few
+people to learn outlines from their own. Both also learn from portraits that the model's autoencoder
+gives back, for they will judge such. Knows nothing about diffusion.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,8 @@ LOOK_ALIKE = ("short", "side part", "quiff")
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionProbeConfig:
-    colours: ReaderConfig = ReaderConfig(size=64, num_steps=1_200, dropped=0.2)
-    outlines: ReaderConfig = ReaderConfig(size=80, num_steps=3_000, dropped=0.4)
+    colours: ReaderConfig = ReaderConfig(size=96, num_steps=1_200, dropped=0.2)
+    outlines: ReaderConfig = ReaderConfig(size=96, num_steps=3_000, dropped=0.4)
     seed: int = 0
 
 
@@ -87,19 +87,17 @@ def train_caption_probe(
     names = corpus.names("train")
     classes = classes_of(corpus, names)
     total = len(names) + config.colours.num_steps + config.outlines.num_steps
-    sizes = (config.colours.size, config.outlines.size)
+    sizes = {config.colours.size, config.outlines.size}
     shown = _thumbnails(corpus, names, vae, sizes, behind(on_progress, 0, total))
     before = len(names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         probe = CaptionProbe(config)
         readers = (probe.colours, probe.outlines)
-        for reader, disturb, thumbnails in zip(
-            readers, (disturbed, _outlines_only), shown, strict=True
-        ):
+        for reader, disturb in zip(readers, (disturbed, _outlines_only), strict=True):
             train_reader(
                 reader,
-                thumbnails,
+                shown[reader.config.size],
                 classes,
                 disturb,
                 seed=config.seed,
@@ -145,19 +143,19 @@ def _thumbnails(
     corpus: PeopleCorpus,
     names: Sequence[str],
     vae: nn.Module,
-    sizes: Sequence[int],
+    sizes: Collection[int],
     on_progress: Progress | None,
-) -> list[Float[Tensor, "people takes 3 small small"]]:
-    """Of every size: all portraits and the last given back, in half precision."""
-    made: list[list[Tensor]] = [[] for _ in sizes]
+) -> dict[int, Float[Tensor, "people takes 3 small small"]]:
+    """Of every size: all portraits, and all given back; half precision."""
+    made: dict[int, list[Tensor]] = {size: [] for size in sizes}
     for number, name in enumerate(names):
         true = to_image(corpus.tensors(name, ("portrait",))["portrait"])
-        shown = torch.cat([true, returned(vae, true[-1:])])
-        for of_size, size in zip(made, sizes, strict=True):
+        shown = torch.cat([true, returned(vae, true)])
+        for size, of_size in made.items():
             of_size.append(thumbnails_of(shown, size).half())
         if on_progress is not None:
             on_progress(number + 1, len(names))
-    return [torch.stack(of_size) for of_size in made]
+    return {size: torch.stack(of_size) for size, of_size in made.items()}
 
 
 def _outlines_only(pictures: Pictures, draw: np.random.Generator) -> Pictures:
