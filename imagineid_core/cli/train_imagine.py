@@ -33,7 +33,8 @@ def add_imagine(what: Any) -> None:
     imagine.add_argument(
         "--unet",
         metavar="DIR",
-        help="take all of this model, or the 'shipped' one; only its UNet learns on (mini_longer)",
+        help="take all of this model, or the 'shipped' one; only its UNet learns on "
+        "(mini_longer, mini_heads)",
     )
     imagine.add_argument(
         "--until", type=int, metavar="STEP", help="where the last stage ends (its whole length)"

@@ -101,28 +101,13 @@ def mini() -> ImaginePreset:
 
 def mini_longer() -> ImaginePreset:
     """`mini`, whose UNet learns on for another 115k latents."""
-    whole = mini()
-    return dataclasses.replace(
-        whole,
-        name="mini_longer",
-        finer_diffusion_loop=dataclasses.replace(
-            whole.diffusion_loop, num_steps=3_600, learning_rate=1e-3
-        ),
-    )
+    return _learning_on(mini(), "mini_longer", num_steps=3_600)
 
 
 def mini_heads() -> ImaginePreset:
     """`mini_longer`, for a UNet that draws faces already: hair counts too, at all noise levels."""
-    longer = mini_longer()
-    return dataclasses.replace(
-        longer,
-        name="mini_heads",
-        finer_diffusion_loop=dataclasses.replace(
-            longer.diffusion_loop, num_steps=2_000, learning_rate=1e-3
-        ),
-        finer_head_weight=3.0,
-        finer_in_the_middle=False,
-    )
+    weighed = dataclasses.replace(mini(), finer_head_weight=3.0, finer_in_the_middle=False)
+    return _learning_on(weighed, "mini_heads", num_steps=2_000)
 
 
 def smoke() -> ImaginePreset:
@@ -173,6 +158,11 @@ def smoke() -> ImaginePreset:
         mirrored=False,
         is_gated=False,
     )
+
+
+def _learning_on(preset: ImaginePreset, name: str, *, num_steps: int) -> ImaginePreset:
+    loop = dataclasses.replace(preset.diffusion_loop, num_steps=num_steps, learning_rate=1e-3)
+    return dataclasses.replace(preset, name=name, finer_diffusion_loop=loop)
 
 
 PRESETS = {"mini": mini, "mini_longer": mini_longer, "mini_heads": mini_heads, "smoke": smoke}
