@@ -18,6 +18,7 @@ from imagineid_core.errors import InputError
 from imagineid_core.evaluation.imagine.gates import GateMissedError
 from imagineid_core.imagine.mini_suite import build_scheduler, build_vae
 from imagineid_core.imagine.tokenizer import token_numbers, vocabulary_of
+from imagineid_core.training import diffusion_stage
 from imagineid_core.training.caption_batches import UNTOLD, CaptionBatch, CaptionBatches
 from imagineid_core.training.caption_stage import CaptionStage
 from imagineid_core.training.diffusion_stage import DiffusionStage
@@ -29,6 +30,7 @@ from imagineid_core.training.latent_batches import (
     RegionWeights,
     latent_weights,
 )
+from imagineid_core.training.noise_levels import middle_timesteps
 from imagineid_core.training.picture_batches import PictureBatchConfig, PictureBatches
 from imagineid_core.training.processes import ALL, Share
 from imagineid_core.training.run_log import curves
@@ -183,6 +185,28 @@ def test_a_finished_model_learns_on_by_the_last_stage_alone(trained, corpus, tmp
             unet=before.model,
             cpu=True,
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("in_the_middle", [True, False])
+def test_a_preset_says_at_which_noise_levels_the_last_stage_learns(
+    trained, corpus, tmp_path, monkeypatch, in_the_middle
+):
+    _, before = trained
+    asked: list[int] = []
+
+    def middle(scheduler, latents):
+        asked.append(len(latents))
+        return middle_timesteps(scheduler, latents)
+
+    monkeypatch.setattr(diffusion_stage, "middle_timesteps", middle)
+    preset = smoke()
+    short = dataclasses.replace(preset.finer_diffusion_loop, num_steps=2)
+    preset = dataclasses.replace(
+        preset, finer_diffusion_loop=short, finer_in_the_middle=in_the_middle
+    )
+    train_imagine(corpus, tmp_path, preset, unet=before.model, cpu=True)
+    assert len(asked) == (2 if in_the_middle else 0)
 
 
 @pytest.mark.slow
